@@ -1,0 +1,187 @@
+# Rollcall. `make help` lists the targets. One Makefile, no recursion; objects in build/FLAVOUR/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := all
+
+FLAVOUR ?= release
+OUT     := build/$(FLAVOUR)
+CC      ?= gcc
+PREFIX  ?= /usr/local
+PYTHON  ?= /usr/bin/python3
+VERSION := $(shell cat VERSION)
+
+PLUGIN  := $(OUT)/mosquitto_rollcall.so
+BRIDGE  := $(OUT)/rollcall-bridge
+
+# ---- flags -------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wundef -Wpointer-arith -Wcast-qual -Wwrite-strings \
+	-Wvla -Wswitch-enum -Wnull-dereference -Wimplicit-fallthrough
+HARDEN   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
+
+flags_release := -O2 -g $(HARDEN)
+flags_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+flags_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+
+ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -DROLLCALL_VERSION='"$(VERSION)"' $(WARNINGS) \
+	$(if $(CI),-Werror) $(flags_$(FLAVOUR)) -fPIC -fno-common -fvisibility=hidden $(CFLAGS)
+ALL_LDFLAGS := -Wl,-z,relro,-z,now,-z,noexecstack $(filter -fsanitize%,$(flags_$(FLAVOUR))) $(LDFLAGS)
+
+# pkg-config runs only when a rule needs it, so that `make deps` works on a bare machine.
+pkg_cflags = $(shell pkg-config --cflags-only-I $(1) | sed 's/-I/-isystem /g')
+pkg_libs   = $(shell pkg-config --libs $(1))
+
+PROTOCOL_PKGS := json-c libsodium
+PLUGIN_PKGS   := $(PROTOCOL_PKGS) lmdb libmosquitto
+BRIDGE_PKGS   := $(PROTOCOL_PKGS) libmosquitto libmicrohttpd libevent_core libevent_pthreads libjwt libmariadb
+
+# ---- sources -----------------------------------------------------------------------------
+
+PROTOCOL_SRC := $(wildcard protocol/*.c)
+PLUGIN_SRC   := $(wildcard plugin/*.c)
+BRIDGE_SRC   := $(wildcard bridge/*.c)
+UNIT_SRC     := $(wildcard tests/unit/test_*.c)
+
+objects = $(patsubst %.c,$(OUT)/%.o,$(1))
+PROTOCOL_OBJ := $(call objects,$(PROTOCOL_SRC))
+PLUGIN_OBJ   := $(call objects,$(PLUGIN_SRC))
+BRIDGE_OBJ   := $(call objects,$(BRIDGE_SRC)) $(OUT)/bridge/schema_files.o
+UNIT_BIN     := $(patsubst %.c,$(OUT)/%,$(UNIT_SRC))
+
+## all: build the plugin and the bridge (default)
+.PHONY: all
+all: $(PLUGIN) $(BRIDGE)
+
+## plugin, bridge: build one of them
+.PHONY: plugin bridge
+plugin: $(PLUGIN)
+bridge: $(BRIDGE)
+
+$(OUT)/plugin/%.o: PKGS = $(PLUGIN_PKGS)
+$(OUT)/bridge/%.o: PKGS = $(BRIDGE_PKGS)
+$(OUT)/protocol/%.o: PKGS = $(PROTOCOL_PKGS)
+$(OUT)/tests/%.o: PKGS = $(PLUGIN_PKGS) $(BRIDGE_PKGS) cmocka
+
+$(OUT)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS)) -MMD -MP -c $< -o $@
+
+# The broker resolves mosquitto_* itself; libmosquitto is there for the MQTT 5 property readers,
+# which Mosquitto 2.0.21 does not export (docs/adr/0001-broker-versions.md).
+$(PLUGIN): $(PLUGIN_OBJ) $(PROTOCOL_OBJ) plugin/exports.map
+	$(CC) -shared -o $@ $(PLUGIN_OBJ) $(PROTOCOL_OBJ) $(ALL_LDFLAGS) -Wl,-Bsymbolic \
+		-Wl,--version-script=plugin/exports.map $(call pkg_libs,$(PLUGIN_PKGS)) -lpthread -lm
+
+$(BRIDGE): $(BRIDGE_OBJ) $(PROTOCOL_OBJ)
+	$(CC) -o $@ $(BRIDGE_OBJ) $(PROTOCOL_OBJ) $(ALL_LDFLAGS) $(call pkg_libs,$(BRIDGE_PKGS)) -lpthread -lm
+
+# schema/*.sql go into the bridge, so that a binary always carries the shape it was built for.
+$(OUT)/bridge/schema_files.c: $(wildcard schema/*.sql) schema/embed.sh
+	@mkdir -p $(@D)
+	schema/embed.sh schema > $@
+
+$(OUT)/bridge/schema_files.o: $(OUT)/bridge/schema_files.c
+	$(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# ---- tests -------------------------------------------------------------------------------
+
+# Archives, so that a unit test links just the modules it names.
+$(OUT)/libprotocol.a: $(PROTOCOL_OBJ)
+$(OUT)/libplugin.a: $(PLUGIN_OBJ)
+$(OUT)/libbridge.a: $(filter-out $(OUT)/bridge/main.o,$(BRIDGE_OBJ))
+$(OUT)/lib%.a:
+	@rm -f $@
+	ar rcs $@ $^
+
+$(OUT)/tests/unit/test_%: $(OUT)/tests/unit/test_%.o $(OUT)/libplugin.a $(OUT)/libbridge.a $(OUT)/libprotocol.a
+	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(call pkg_libs,$(PLUGIN_PKGS) $(BRIDGE_PKGS) cmocka) -lpthread -lm
+
+.SECONDARY: $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC))
+
+## test: install what is missing, build, run unit and integration tests
+.PHONY: test
+test: deps-test
+	$(MAKE) --no-print-directory all unit
+	$(MAKE) --no-print-directory itest
+
+## unit: build and run the unit tests (cmocka)
+.PHONY: unit
+unit: $(UNIT_BIN)
+	@for t in $(UNIT_BIN); do $$t || exit 1; done
+
+## itest: run the integration tests (pytest; PYTEST_ARGS="-k name" picks some)
+.PHONY: itest
+itest: all
+	$(PYTHON) -m pytest tests/integration $(PYTEST_ARGS)
+
+## asan: unit and integration tests with AddressSanitizer and UBSan (unit tests and bridge)
+.PHONY: asan
+asan: deps-test
+	$(MAKE) --no-print-directory FLAVOUR=asan unit build/asan/rollcall-bridge
+	ROLLCALL_TEST_BRIDGE=build/asan/rollcall-bridge $(PYTHON) -m pytest tests/integration $(PYTEST_ARGS)
+
+## valgrind: integration tests with broker, plugin and bridge under valgrind; fails on any leak
+.PHONY: valgrind
+valgrind: deps-test all
+	ROLLCALL_TEST_VALGRIND=1 $(PYTHON) -m pytest tests/integration -m "not timing" $(PYTEST_ARGS)
+
+# ---- running -----------------------------------------------------------------------------
+
+## run: install what is missing, build, start everything in the foreground (Ctrl-C stops it)
+.PHONY: run
+run: deps-run
+	@$(MAKE) --no-print-directory all
+	@exec deploy/run.sh
+
+## deps-build, deps-run, deps-test, deps-lint: install Debian packages that are missing
+.PHONY: deps-build deps-run deps-test deps-lint
+deps-build:
+	@deploy/deps.sh build
+deps-run:
+	@deploy/deps.sh build run
+deps-test:
+	@deploy/deps.sh build run test
+deps-lint:
+	@deploy/deps.sh build test lint
+
+## install: put plugin and bridge under DESTDIR and PREFIX
+.PHONY: install
+install: all
+	install -D -m 755 $(BRIDGE) $(DESTDIR)$(PREFIX)/bin/rollcall-bridge
+	install -D -m 644 $(PLUGIN) $(DESTDIR)$(PREFIX)/lib/mosquitto_rollcall.so
+
+# ---- lint --------------------------------------------------------------------------------
+
+C_FILES := $(wildcard protocol/*.[ch] plugin/*.[ch] bridge/*.[ch] tests/unit/*.[ch] examples/*/*.c)
+
+## lint: formatting, static analysis, exported symbols, include layers, scripts
+.PHONY: lint
+lint: deps-lint
+	$(MAKE) --no-print-directory lint-run
+
+.PHONY: lint-run
+lint-run: all
+	clang-format --dry-run -Werror $(C_FILES)
+	tests/lint/layers.sh
+	tests/lint/symbols.sh $(PLUGIN)
+	printf '%s\n' $(PROTOCOL_SRC) $(PLUGIN_SRC) $(BRIDGE_SRC) | xargs -P2 -n4 clang-tidy --quiet 2>/dev/null -- \
+		-std=c17 -D_GNU_SOURCE -I. -DROLLCALL_VERSION='""' $(call pkg_cflags,$(PLUGIN_PKGS) $(BRIDGE_PKGS))
+	shellcheck $$(git ls-files '*.sh' .ci/run)
+	$(PYTHON) -m pyflakes $$(git ls-files '*.py')
+
+## format: let clang-format rewrite the C files
+.PHONY: format
+format:
+	clang-format -i $(C_FILES)
+
+## clean: remove build/
+.PHONY: clean
+clean:
+	rm -rf build
+
+## help: this list
+.PHONY: help
+help:
+	@sed -n 's/^## //p' $(firstword $(MAKEFILE_LIST)) | sort
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)

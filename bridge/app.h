@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* app.h - the root object: every part of the bridge, in the order in which they start. */
+#pragma once
+
+#include "bridge/config.h"
+
+struct app {
+	struct config config;
+	struct loop *loop;
+	struct db_pool *db;
+	struct users *users;	     /* dashboard users and their `ver`, in memory */
+	struct roster *roster;	     /* worker records */
+	struct broker *broker;	     /* connection to Mosquitto */
+	struct control *control;     /* control commands and their answers */
+	struct mirror *mirror;	     /* who is connected */
+	struct directory *directory; /* what the plugin must know, kept in step */
+	struct metrics *metrics;     /* reports: queue, writer, acknowledgements */
+	struct commands *commands;   /* commands under way, and who waits for them */
+	struct inbox *inbox;	     /* MQTT messages to the parts above */
+	struct http *http;	     /* last: serve only when whole */
+};

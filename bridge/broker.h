@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* broker.h - the connection to Mosquitto (libmosquitto, driven by the loop; never blocks).
+ *
+ * Connects by itself and again, with backoff, for ever. Each module that listens registers once;
+ * subscriptions are renewed after every connect. Thread: loop.
+ */
+#pragma once
+
+#include "protocol/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct app;
+struct broker;
+
+struct broker_listener {
+	/* Exact topic or filter to subscribe to; NULL: none (directed messages come anyway). */
+	const char *filter;
+	/* True for a message that this listener wants. */
+	bool (*wants)(void *arg, const char *topic);
+	void (*message)(void *arg, const char *topic, const char *payload, size_t len);
+	void (*connected)(void *arg); /* subscriptions are acknowledged; may be NULL */
+	void (*disconnected)(void *arg); /* may be NULL */
+	void *arg;
+	struct broker_listener *next; /* the broker's */
+};
+
+struct broker *broker_new(struct app *app, struct err *e) MUST_CHECK;
+void broker_free(struct broker *b); /* NULL is fine */
+
+/* Keeps the listener, which belongs to the caller, until broker_free(). */
+void broker_listen(struct broker *b, struct broker_listener *listener);
+
+bool broker_connected(const struct broker *b);
+
+/* Publishes at QoS 1, not retained. ERR_BROKER_UNAVAILABLE when not connected or when the
+ * queue of unacknowledged messages is full. */
+enum err_code broker_publish(struct broker *b, const char *topic, const void *payload, size_t len,
+                             struct err *e) MUST_CHECK;

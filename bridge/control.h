@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* control.h - control commands to the plugin, and their answers, matched by correlationData.
+ * Format: docs/reference/control.md. Thread: loop. */
+#pragma once
+
+#include "protocol/buf.h"
+#include "protocol/err.h"
+
+#include <json-c/json.h>
+#include <stdint.h>
+
+struct app;
+struct control;
+
+/* `data` is the answer's "data" object (borrowed), NULL when e says what went wrong:
+ * the plugin's error code where we know it, ERR_BROKER_UNAVAILABLE when no answer came. */
+typedef void (*control_done_f)(void *arg, struct json_object *data, struct err *e);
+
+struct control *control_new(struct app *app, struct err *e) MUST_CHECK;
+void control_free(struct control *c); /* NULL is fine; calls under way fail */
+
+/* Sends one command. `fields` holds its members besides command and correlationData as JSON
+ * text, e.g. "\"worker_id\":\"w1\"", or is empty. `done` is called exactly once, never before
+ * control_call() has returned. */
+void control_call(struct control *c, const char *command, const struct buf *fields,
+                  int64_t timeout_ms, control_done_f done, void *arg);

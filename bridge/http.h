@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* http.h - requests and answers, as handlers see them (libmicrohttpd stays inside http.c).
+ *
+ * A handler either answers before it returns, or returns ERR_OK and answers later from the loop
+ * thread: the connection waits meanwhile. Every request is answered exactly once, whatever
+ * happened to its client; it is freed by being answered.
+ *
+ *	static enum err_code get_worker(struct request *rq, struct err *e)
+ *	{
+ *		... return err_set(e, ERR_WORKER_NOT_FOUND, NULL);	the error is answered
+ *		... respond_json(rq, 200, &body); return ERR_OK;
+ *	}
+ *
+ * Thread: loop.
+ */
+#pragma once
+
+#include "protocol/buf.h"
+#include "protocol/err.h"
+#include "protocol/ident.h"
+
+#include <json-c/json.h>
+#include <stdbool.h>
+
+struct app;
+struct http;
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE };
+enum role { ROLE_NONE, ROLE_VIEWER, ROLE_ADMIN }; /* in order: each may what the former may */
+
+/* Who asks. */
+struct principal {
+	char name[65];
+	enum role role;
+};
+
+struct request {
+	struct app *app;
+	struct principal who;	  /* role NONE on open routes */
+	struct worker_id worker;  /* the path's {worker} */
+	const char *param;	  /* the path's other placeholder ({client}, {command}, …) or NULL */
+	struct json_object *body; /* parsed JSON; NULL when the request had none */
+	char id[33];		  /* X-Request-Id */
+	char address[64];	  /* the client's, for the audit trail */
+	struct request_http *http; /* http.c's own part */
+};
+
+typedef enum err_code (*handler_f)(struct request *rq, struct err *e);
+
+/* First value of a query parameter, NULL if absent. Percent-decoded. Borrowed from rq. */
+const char *request_query(const struct request *rq, const char *name);
+
+/* The value of its nth occurrence (0 is the first), NULL past the last. */
+const char *request_query_nth(const struct request *rq, const char *name, size_t nth);
+
+/* An integer query parameter; absent: `otherwise`; not a number or outside: ERR_INVALID_REQUEST
+ * that names it. */
+enum err_code request_query_i64(const struct request *rq, const char *name, int64_t otherwise,
+                                int64_t min, int64_t max, int64_t *out, struct err *e) MUST_CHECK;
+
+/* A request header's value, NULL if absent. */
+const char *request_header(const struct request *rq, const char *name);
+
+/* Adds a header to the answer to come. Values are copied. */
+void respond_header(struct request *rq, const char *name, const char *value);
+
+/* Answers with JSON; takes body's bytes. A body that failed becomes a 500. */
+void respond_json(struct request *rq, unsigned status, struct buf *body);
+void respond_text(struct request *rq, unsigned status, const char *text);
+void respond_empty(struct request *rq, unsigned status);
+void respond_error(struct request *rq, const struct err *e);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* mirror.h - the plugin's objects as this bridge knows them, so that no read asks the broker.
+ *
+ * List, then follow: after each connect to the broker it subscribes to the presence batches,
+ * lists all objects in pages, and applies whatever is newer by (boot, seq). An event whose seq
+ * does not follow the last one, a heartbeat that is ahead, or a new boot means that something
+ * was missed: the mirror is unknown again and lists anew. It also turns unknown when no
+ * heartbeat came for 2 s or the connection is gone, for then an old yes or no would be a guess.
+ *
+ * Thread: loop.
+ */
+#pragma once
+
+#include "protocol/presence.h"
+
+#include <stdbool.h>
+
+struct app;
+struct mirror;
+
+/* An object's part that is not in its presence events. */
+struct reported {
+	char engine_status[33]; /* "" if it never reported a state */
+	int64_t at_ms;
+};
+
+struct mirror *mirror_new(struct app *app, struct err *e) MUST_CHECK;
+void mirror_free(struct mirror *m); /* NULL is fine */
+
+/* True while the mirror agrees with the plugin. */
+bool mirror_hears(const struct mirror *m);
+
+/* Fills *out: the worker's last event; state UNKNOWN while the mirror does not hear; OFFLINE with
+ * generation 0 for a worker that was never connected. */
+void mirror_get(const struct mirror *m, const struct worker_id *id, struct presence *out);
+
+/* Like mirror_get() without a copy: NULL stands for "never connected". Check mirror_hears()
+ * first. Borrowed until the loop's next turn. */
+const struct presence *mirror_find(const struct mirror *m, const struct worker_id *id);
+
+/* Grows with every event and with every change of mirror_hears(): an ETag's ingredient. */
+uint64_t mirror_version(const struct mirror *m);
+
+/* The node's name, "" before it is known. */
+const char *mirror_node(const struct mirror *m);

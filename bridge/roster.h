@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* roster.h - all worker records in memory, so that lists need no SQL.
+ *
+ * Loaded from the database at start and after every reconnect to it; each change that this
+ * bridge commits is applied before its answer goes out; changes of other bridges are read by
+ * revision once a second (WHERE revision > what is known, one query). While the database is
+ * away the roster goes on answering reads. It says nothing about connections: that is the
+ * mirror's, and joining the two is the REST handlers'.
+ *
+ * Owns: its records. Thread: loop.
+ */
+#pragma once
+
+#include "protocol/err.h"
+#include "protocol/htab.h"
+#include "protocol/ident.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WORKER_NAME_MAX 100 /* characters; four bytes each at most */
+#define WORKER_TAGS_MAX 32
+
+enum worker_status { WORKER_ACTIVE, WORKER_UPDATE_REQUIRED, WORKER_REVOKED };
+
+/* The latest report, ready to be written into an answer. */
+struct metric_latest {
+	double memory, cpu, rate; /* NaN: not reported */
+	int64_t received_ms;	  /* 0: never reported */
+	char *json;		  /* {"memory":…, …}: the whole report; owned; NULL if none */
+	char engine_status[33];   /* the last one received in metrics or state; "" if none */
+	int64_t engine_status_ms; /* when */
+};
+
+struct record {
+	struct worker_id id;
+	char *name;
+	char **tags; /* tags_len strings */
+	size_t tags_len;
+	enum worker_status status;
+	int64_t token_expires_ms; /* of the current token; 0: it has none */
+	int64_t created_ms;
+	char *renewal_failure_reason; /* NULL: none */
+	int64_t renewal_failure_ms;
+	int64_t revision; /* n of its last change */
+	struct metric_latest latest;
+};
+
+struct app;
+struct roster;
+
+struct roster *roster_new(struct app *app, struct err *e) MUST_CHECK;
+void roster_free(struct roster *r); /* NULL is fine */
+
+/* False until it was loaded once. */
+bool roster_loaded(const struct roster *r);
+
+/* Borrowed until the loop's next turn; NULL if there is no such worker. */
+struct record *roster_find(const struct roster *r, const struct worker_id *id);
+
+size_t roster_len(const struct roster *r);
+
+/* Records in order of (created_ms, id): index 0 to roster_len() - 1. */
+const struct record *roster_at(const struct roster *r, size_t index);
+
+/* Index of the first record after (created_ms, id): where a page goes on. */
+size_t roster_after(const struct roster *r, int64_t created_ms, const struct worker_id *id);
+
+/* Puts a committed record in (takes it, also when it fails; replaces unless the known revision is newer). */
+enum err_code roster_put(struct roster *r, struct record **record, struct err *e) MUST_CHECK;
+void roster_remove(struct roster *r, const struct worker_id *id, int64_t revision);
+
+/* Replaces the latest report (takes m->json). Older receipts are ignored. */
+void roster_set_latest(struct roster *r, const struct worker_id *id, struct metric_latest *m);
+
+/* Notes an engine status that came by `workers/{id}/state`. Older ones are ignored. */
+void roster_set_engine_status(struct roster *r, const struct worker_id *id, const char *status,
+                              int64_t at_ms);
+
+/* Grows with every change: an ETag's ingredient. */
+uint64_t roster_version(const struct roster *r);
+
+const char *worker_status_name(enum worker_status status); /* "active", … */
+void record_free(struct record *record);

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "protocol/jwrite.h"
+
+#include "protocol/clock.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void jwrite_begin(struct jwrite *w, struct buf *out)
+{
+	w->out = out;
+	w->comma = false;
+}
+
+/* Length of the UTF-8 sequence at s (RFC 3629 section 4), 0 if it is none. */
+static size_t utf8_len(const unsigned char *s, size_t left)
+{
+	static const struct {
+		unsigned char lo, hi, second_lo, second_hi;
+		size_t len;
+	} rows[] = {
+		{0xC2, 0xDF, 0x80, 0xBF, 2}, {0xE0, 0xE0, 0xA0, 0xBF, 3}, {0xE1, 0xEC, 0x80, 0xBF, 3},
+		{0xED, 0xED, 0x80, 0x9F, 3}, {0xEE, 0xEF, 0x80, 0xBF, 3}, {0xF0, 0xF0, 0x90, 0xBF, 4},
+		{0xF1, 0xF3, 0x80, 0xBF, 4}, {0xF4, 0xF4, 0x80, 0x8F, 4},
+	};
+
+	if (s[0] < 0x80)
+		return 1;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (s[0] < rows[i].lo || s[0] > rows[i].hi)
+			continue;
+		if (left < rows[i].len || s[1] < rows[i].second_lo || s[1] > rows[i].second_hi)
+			return 0;
+		for (size_t k = 2; k < rows[i].len; k++)
+			if ((s[k] & 0xC0) != 0x80)
+				return 0;
+		return rows[i].len;
+	}
+	return 0;
+}
+
+static void add_escape(struct buf *out, unsigned char c)
+{
+	switch (c) {
+	case '"':
+		buf_add(out, "\\\"", 2);
+		break;
+	case '\\':
+		buf_add(out, "\\\\", 2);
+		break;
+	case '\n':
+		buf_add(out, "\\n", 2);
+		break;
+	case '\r':
+		buf_add(out, "\\r", 2);
+		break;
+	case '\t':
+		buf_add(out, "\\t", 2);
+		break;
+	default:
+		buf_printf(out, "\\u%04x", c);
+		break;
+	}
+}
+
+static void add_quoted(struct buf *out, const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t from = 0, i = 0;
+
+	buf_add_char(out, '"');
+	while (i < len) {
+		size_t n = utf8_len(s + i, len - i);
+
+		if (n > 1 || (n == 1 && s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')) {
+			i += n; /* goes out unchanged, as part of the run that began at `from` */
+			continue;
+		}
+		buf_add(out, text + from, i - from);
+		if (n == 1)
+			add_escape(out, s[i]);
+		else
+			buf_add_str(out, "\xEF\xBF\xBD");
+		from = ++i;
+	}
+	buf_add(out, text + from, len - from);
+	buf_add_char(out, '"');
+}
+
+/* What stands before every value: a comma where one is due, and the key. */
+static void before_value(struct jwrite *w, const char *key)
+{
+	if (w->comma)
+		buf_add_char(w->out, ',');
+	w->comma = true;
+	if (key == NULL)
+		return;
+	buf_add_char(w->out, '"');
+	buf_add_str(w->out, key);
+	buf_add(w->out, "\":", 2);
+}
+
+void jwrite_key(struct jwrite *w, const char *key, size_t len)
+{
+	if (w->comma)
+		buf_add_char(w->out, ',');
+	add_quoted(w->out, key, len);
+	buf_add_char(w->out, ':');
+	w->comma = false; /* the value that follows is written with key NULL */
+}
+
+static void open_with(struct jwrite *w, const char *key, char bracket)
+{
+	before_value(w, key);
+	buf_add_char(w->out, bracket);
+	w->comma = false;
+}
+
+static void close_with(struct jwrite *w, char bracket)
+{
+	buf_add_char(w->out, bracket);
+	w->comma = true;
+}
+
+void jwrite_object(struct jwrite *w, const char *key)
+{
+	open_with(w, key, '{');
+}
+
+void jwrite_object_end(struct jwrite *w)
+{
+	close_with(w, '}');
+}
+
+void jwrite_array(struct jwrite *w, const char *key)
+{
+	open_with(w, key, '[');
+}
+
+void jwrite_array_end(struct jwrite *w)
+{
+	close_with(w, ']');
+}
+
+void jwrite_strn(struct jwrite *w, const char *key, const char *value, size_t len)
+{
+	before_value(w, key);
+	add_quoted(w->out, value, len);
+}
+
+void jwrite_str(struct jwrite *w, const char *key, const char *value)
+{
+	if (value == NULL)
+		jwrite_null(w, key);
+	else
+		jwrite_strn(w, key, value, strlen(value));
+}
+
+void jwrite_i64(struct jwrite *w, const char *key, int64_t value)
+{
+	char text[24];
+	int len = snprintf(text, sizeof(text), "%" PRId64, value);
+
+	before_value(w, key);
+	buf_add(w->out, text, (size_t)len);
+}
+
+void jwrite_f64(struct jwrite *w, const char *key, double value)
+{
+	char text[32];
+	int len;
+
+	if (!isfinite(value)) {
+		jwrite_null(w, key);
+		return;
+	}
+	if (value == floor(value) && fabs(value) < 1e15) {
+		jwrite_i64(w, key, (int64_t)value);
+		return;
+	}
+	/* 17 significant digits give every double back (IEEE 754), but 0.1 would read
+	 * 0.10000000000000001; take 15 where they suffice. */
+	len = snprintf(text, sizeof(text), "%.15g", value);
+	if (strtod(text, NULL) != value)
+		len = snprintf(text, sizeof(text), "%.17g", value);
+	before_value(w, key);
+	buf_add(w->out, text, (size_t)len);
+}
+
+void jwrite_bool(struct jwrite *w, const char *key, bool value)
+{
+	before_value(w, key);
+	buf_add_str(w->out, value ? "true" : "false");
+}
+
+void jwrite_null(struct jwrite *w, const char *key)
+{
+	before_value(w, key);
+	buf_add(w->out, "null", 4);
+}
+
+void jwrite_time(struct jwrite *w, const char *key, int64_t unix_ms)
+{
+	char text[CLOCK_TEXT_SIZE];
+
+	if (unix_ms == 0) {
+		jwrite_null(w, key);
+		return;
+	}
+	clock_format(unix_ms, text);
+	jwrite_str(w, key, text);
+}
+
+void jwrite_raw(struct jwrite *w, const char *key, const char *json, size_t len)
+{
+	if (json == NULL) {
+		jwrite_null(w, key);
+		return;
+	}
+	before_value(w, key);
+	buf_add(w->out, json, len);
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "protocol/topics.h"
+
+#include "protocol/util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	bool publish, subscribe;
+} rows[] = {
+#define X(name, part, pub, sub) {part, pub, sub},
+	WORKER_TOPIC_LIST(X)
+#undef X
+};
+
+const char *worker_topic_name(enum worker_topic topic)
+{
+	return topic < ARRAY_LEN(rows) ? rows[topic].name : NULL;
+}
+
+bool worker_may_publish(enum worker_topic topic)
+{
+	return topic < ARRAY_LEN(rows) ? rows[topic].publish : topic == WORKER_TOPIC_APP;
+}
+
+bool worker_may_subscribe(enum worker_topic topic)
+{
+	return topic < ARRAY_LEN(rows) ? rows[topic].subscribe : topic == WORKER_TOPIC_APP;
+}
+
+bool topic_root_valid(const char *root)
+{
+	size_t len = strlen(root);
+
+	return len >= 1 && len <= TOPIC_ROOT_MAX && strpbrk(root, "+#") == NULL &&
+	       root[0] != '$' && root[0] != '/' && root[len - 1] != '/' &&
+	       strcmp(root, "rollcall") != 0 && strncmp(root, "rollcall/", 9) != 0;
+}
+
+void topic_of_worker(const char *root, const struct worker_id *id, enum worker_topic topic,
+                     char out[TOPIC_MAX])
+{
+	snprintf(out, TOPIC_MAX, "%s/%s/%s", root, id->text, worker_topic_name(topic));
+}
+
+void topic_filter_all(const char *root, enum worker_topic topic, char out[TOPIC_MAX])
+{
+	snprintf(out, TOPIC_MAX, "%s/+/%s", root, worker_topic_name(topic));
+}
+
+static enum worker_topic kind_of(const char *rest)
+{
+	if (strncmp(rest, "app/", 4) == 0 || strcmp(rest, "app") == 0)
+		return WORKER_TOPIC_APP;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(rest, rows[i].name) == 0)
+			return (enum worker_topic)i;
+	return WORKER_TOPIC_OTHER;
+}
+
+bool topic_match_worker(const char *root, const char *topic, struct worker_id *id,
+                        enum worker_topic *kind)
+{
+	size_t len = strlen(root);
+	const char *level, *slash;
+
+	if (strncmp(topic, root, len) != 0 || topic[len] != '/')
+		return false;
+	level = topic + len + 1;
+	slash = strchr(level, '/');
+	if (!worker_id_parse(level, slash != NULL ? (size_t)(slash - level) : strlen(level), id))
+		id->text[0] = '\0';
+	*kind = slash != NULL ? kind_of(slash + 1) : WORKER_TOPIC_OTHER;
+	return true;
+}
