@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""Fixtures: the parts are started once where tests permit, each test has workers of its own."""
+
+import itertools
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.database import DatabaseServer
+from harness.process import Process
+from harness.settings import BRIDGE, PLUGIN, SLOWNESS, VALGRIND
+from harness.site import Hall, Site
+
+LOG_LINES = 60
+_numbers = itertools.count(1)
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "timing: measures durations; skipped under valgrind")
+    # SIGTERM ends like Ctrl-C does: everything that was started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    config.option.timeout = None if VALGRIND else getattr(config.option, "timeout", None)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if VALGRIND and item.get_closest_marker("timing"):
+            item.add_marker(pytest.mark.skip(reason="durations mean nothing under valgrind"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_setup(item):
+    item.log_sizes = {process: process.log_size() for process in Process.everyone}
+    yield
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """Adds to a failure what each part has logged since the test began."""
+    report = (yield).get_result()
+    if not report.failed:
+        return
+    for process in Process.everyone:
+        lines = process.log_text(item.log_sizes.get(process, 0)).splitlines()[-LOG_LINES:]
+        if lines:
+            report.sections.append((f"log of {process.name}", "\n".join(lines)))
+
+
+def pytest_sessionfinish(session):
+    errors = {p.name: p.memcheck_errors() for p in Process.everyone}
+    for name, text in errors.items():
+        if text:
+            print(f"\nvalgrind on {name}:\n{text}")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def scratch():
+    """A directory with a short path: that of a socket may have 107 bytes only."""
+    with tempfile.TemporaryDirectory(prefix="rollcall-") as path:
+        yield Path(path)
+
+
+@pytest.fixture(scope="session")
+def new_directory(scratch):
+    def make(name):
+        path = scratch / f"{next(_numbers)}-{name}"
+        path.mkdir()
+        return path
+    return make
+
+
+@pytest.fixture(scope="session")
+def database_template(new_directory):
+    """An installed data directory, to be copied."""
+    return DatabaseServer(new_directory("db-template")).data
+
+
+@pytest.fixture(scope="session")
+def new_database_server(new_directory, database_template):
+    """Makes MariaDB servers that a test may stop."""
+    servers = []
+
+    def make():
+        servers.append(DatabaseServer(new_directory("db"), database_template).start())
+        return servers[-1]
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def database_server(new_database_server):
+    """The one that tests share; each uses a database of its own in it."""
+    return new_database_server()
+
+
+def _closing_factory(make):
+    """A function that makes things, and a list of them to be closed."""
+    made = []
+
+    def factory(*args, **kwargs):
+        made.append(make(*args, **kwargs))
+        return made[-1]
+    return factory, made
+
+
+def _require(*files):
+    for file in files:
+        if not file.exists():
+            pytest.exit(f"{file} is missing: run make first", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def shared_hall(new_directory):
+    _require(PLUGIN)
+    hall = Hall(new_directory("hall"))
+    yield hall
+    hall.close()
+    assert not hall.observer.faults
+
+
+@pytest.fixture
+def hall(shared_hall):
+    """The shared broker with the plugin alone; what the observer found wrong fails the test."""
+    yield shared_hall
+    shared_hall.dismiss()
+    faults, shared_hall.observer.faults = shared_hall.observer.faults, []
+    assert not faults
+
+
+@pytest.fixture
+def new_hall(new_directory):
+    """Makes halls that a test may break, with plugin options of its own."""
+    _require(PLUGIN)
+    factory, made = _closing_factory(lambda **o: Hall(new_directory("hall"), **o))
+    yield factory
+    for hall in made:
+        hall.close()
+        assert not hall.observer.faults
+
+
+@pytest.fixture(scope="session")
+def shared_site(new_directory, database_server):
+    _require(PLUGIN, BRIDGE)
+    site = Site(new_directory("site"), database_server)
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def site(shared_site):
+    """The shared installation. Nothing in it may be stopped."""
+    yield shared_site
+    shared_site.dismiss()
+
+
+@pytest.fixture
+def rest(site):
+    return site.rest
+
+
+@pytest.fixture
+def new_site(new_directory, database_server):
+    """Makes installations whose broker and bridge a test may stop."""
+    _require(PLUGIN, BRIDGE)
+    factory, made = _closing_factory(
+        lambda server=None, **o: Site(new_directory("site"), server or database_server, **o))
+    yield factory
+    for site in made:
+        site.close()
+
+
+@pytest.fixture
+def patience():
+    """How much longer things may take than usual."""
+    return SLOWNESS
