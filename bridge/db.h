@@ -34,12 +34,25 @@ enum err_code db_ensure(struct db *db, struct err *e) MUST_CHECK;
  * error says so. */
 enum err_code db_transaction(struct db *db, db_work_f work, void *arg, struct err *e) MUST_CHECK;
 
-struct db_pool *db_pool_new(const struct config *config, struct loop *loop, struct err *e)
-	MUST_CHECK;
-void db_pool_free(struct db_pool *pool); /* finishes what was submitted; `done`s are run */
+/* Until `prepare` (on a pool thread, tried again while the database is away) has succeeded, every
+ * job fails with ERR_DATABASE_UNAVAILABLE. `prepared` (on the loop) is told once that it has, or
+ * why it never will. */
+struct db_prepare {
+	db_work_f prepare;
+	db_done_f prepared;
+	void *arg;
+};
 
-/* Thread: loop. Never fails: when the queue is full or memory short, `done` gets
- * ERR_DATABASE_UNAVAILABLE, later and on the loop like any other outcome. */
+struct db_pool *db_pool_new(const struct config *config, struct loop *loop,
+                            const struct db_prepare *prepare, struct err *e) MUST_CHECK;
+
+/* Finishes what was submitted and runs its `done`s; later jobs fail at once. Called before the
+ * parts that wait for jobs are freed. */
+void db_pool_close(struct db_pool *pool);
+void db_pool_free(struct db_pool *pool); /* NULL is fine */
+
+/* Thread: loop. Never fails: when the queue is full, `done` gets ERR_DATABASE_UNAVAILABLE, later
+ * and on the loop like any other outcome. */
 void db_submit(struct db_pool *pool, db_work_f work, db_done_f done, void *arg);
 
 /* True if the last job (or the pool's own periodic ping, each second) reached the database. */

@@ -19,6 +19,10 @@ typedef void (*loop_f)(void *arg);
 struct loop *loop_new(struct err *e) MUST_CHECK;
 void loop_free(struct loop *loop); /* NULL is fine; pending posts are run first */
 
+/* Runs what is posted, and what that posts, until nothing is: for the way down, when the loop
+ * does not turn any more. */
+void loop_drain(struct loop *loop);
+
 /* For the two modules that wait for a socket of their own (http, broker). */
 struct event_base *loop_base(struct loop *loop);
 

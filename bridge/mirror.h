@@ -18,12 +18,6 @@
 struct app;
 struct mirror;
 
-/* An object's part that is not in its presence events. */
-struct reported {
-	char engine_status[33]; /* "" if it never reported a state */
-	int64_t at_ms;
-};
-
 struct mirror *mirror_new(struct app *app, struct err *e) MUST_CHECK;
 void mirror_free(struct mirror *m); /* NULL is fine */
 
@@ -38,8 +32,14 @@ void mirror_get(const struct mirror *m, const struct worker_id *id, struct prese
  * first. Borrowed until the loop's next turn. */
 const struct presence *mirror_find(const struct mirror *m, const struct worker_id *id);
 
-/* Grows with every event and with every change of mirror_hears(): an ETag's ingredient. */
+/* Another one after every event and after every change of mirror_hears(): an ETag's ingredient. */
 uint64_t mirror_version(const struct mirror *m);
+
+/* The node's last event that the mirror has seen: part of a watch cursor. */
+struct presence_pos mirror_pos(const struct mirror *m);
 
 /* The node's name, "" before it is known. */
 const char *mirror_node(const struct mirror *m);
+
+/* The last position in the node's stream of events. */
+struct presence_pos mirror_position(const struct mirror *m);

@@ -27,7 +27,7 @@ enum worker_status { WORKER_ACTIVE, WORKER_UPDATE_REQUIRED, WORKER_REVOKED };
 struct metric_latest {
 	double memory, cpu, rate; /* NaN: not reported */
 	int64_t received_ms;	  /* 0: never reported */
-	char *json;		  /* {"memory":…, …}: the whole report; owned; NULL if none */
+	char *json;		  /* its further keys as an object, as text; owned; NULL: none */
 	char engine_status[33];   /* the last one received in metrics or state; "" if none */
 	int64_t engine_status_ms; /* when */
 };

@@ -44,6 +44,9 @@ int64_t stmt_get_time(struct stmt *q, unsigned column); /* Unix ms; SQL NULL: 0 
 /* For INSERT, UPDATE, DELETE: executes and returns the rows it changed; 0 when it failed. */
 uint64_t stmt_exec(struct stmt *q);
 
+/* After stmt_exec(): the AUTO_INCREMENT or LAST_INSERT_ID(expr) of the statement. */
+int64_t stmt_insert_id(struct stmt *q);
+
 /* Frees the use of the statement and reports the first error: ERR_DATABASE_UNAVAILABLE when the
  * server is away or read-only, ERR_CONFLICT for a duplicate key, else ERR_INTERNAL. */
 enum err_code stmt_end(struct stmt *q, struct err *e) MUST_CHECK;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* config.h - every option of the bridge: one table drives the environment, the file, --help,
+ * --check-config and docs/reference/bridge-options.md.
+ *
+ * Order of precedence: environment, file, default. Read once, constant afterwards.
+ */
+#pragma once
+
+#include "protocol/buf.h"
+#include "protocol/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Texts are never NULL: an option without a value is "". */
+struct config {
+	char *http_bind;
+	int64_t http_port;
+	char *db_socket; /* "": by host and port */
+	char *db_host;
+	int64_t db_port;
+	char *db_name, *db_user, *db_password;
+	int64_t db_pool; /* connections */
+	char *broker_host;
+	int64_t broker_port;
+	char *broker_user, *broker_password;
+	char *jwt_secret;
+	int64_t session_hours;
+	char *admin_password;
+	char *websocket_url; /* without the "/ws/{worker_id}" */
+	char *topic_root;
+	int64_t token_days;
+	char *log_level, *log_format;
+};
+
+/* Reads file (NULL: $ROLLCALL_CONFIG, or none) and environment. On failure the message names the
+ * option. config_fini() is fine after either. */
+enum err_code config_load(struct config *config, const char *file, struct err *e) MUST_CHECK;
+void config_fini(struct config *config); /* wipes the secrets */
+
+/* "NAME=value" lines, secrets masked. */
+void config_print(const struct config *config, struct buf *out);
+
+/* The table for people: lines for --help, or the reference page. */
+void config_help(struct buf *out);
+void config_help_markdown(struct buf *out);
