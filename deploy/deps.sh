@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+# deps.sh GROUP... - install the Debian packages that a task needs.
+#
+#   build  compile the plugin and the bridge
+#   run    start the broker, the database and the bridge
+#   test   run the tests
+#   lint   check the sources
+#   node   run the Node example
+#
+# When nothing is missing it asks dpkg once and does nothing else. Debian starts
+# and enables brokers and databases when it installs them; what was not running
+# and not enabled before is neither afterwards.
+set -euo pipefail
+
+readonly POLICY=/usr/sbin/policy-rc.d
+readonly POLICY_SAVED=/usr/sbin/policy-rc.d.before-rollcall
+readonly LOCK=/run/lock/rollcall-deps.lock
+
+packages_of() {
+	case $1 in
+	# Mosquitto 2.1's own headers include cJSON's.
+	build) echo gcc libc6-dev make pkg-config libmosquitto-dev mosquitto-dev libcjson-dev \
+		liblmdb-dev libjson-c-dev libsodium-dev libmicrohttpd-dev libevent-dev libjwt-dev \
+		libmariadb-dev ;;
+	run) echo mosquitto mariadb-server-core mariadb-client-core util-linux curl \
+		python3 python3-paho-mqtt ;;
+	test) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
+		python3-paho-mqtt python3-requests python3-pymysql python3-jwt mosquitto-clients \
+		libpaho-mqtt-dev valgrind curl ;;
+	lint) echo clang clang-format clang-tidy shellcheck python3-flake8 flake8 ;;
+	node) echo nodejs npm ;;
+	*) return 1 ;;
+	esac
+}
+
+say() { printf 'deps: %s\n' "$*" >&2; }
+
+usage() {
+	sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+}
+
+# Those of the named packages that dpkg does not have.
+missing_of() {
+	local have
+	have=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null |
+		sed -n 's/^installed //p') || true
+	comm -23 <(printf '%s\n' "$@" | sort -u) <(sort -u <<<"$have")
+}
+
+# Where the distribution's package is replaced by the same program from elsewhere.
+drop_provided() {
+	local package
+	while read -r package; do
+		case $package in
+		nodejs) command -v node >/dev/null && continue ;;
+		npm) command -v npm >/dev/null && continue ;;
+		curl) command -v curl >/dev/null && continue ;;
+		esac
+		echo "$package"
+	done
+}
+
+become_root() {
+	[ "$(id -u)" = 0 ] && return
+	if command -v sudo >/dev/null; then
+		say "asking sudo to install: ${missing[*]}"
+		exec sudo -- "$0" "${groups[@]}"
+	fi
+	say "these packages are missing: ${missing[*]}"
+	say "neither root nor sudo here; have an administrator run: apt-get install ${missing[*]}"
+	exit 1
+}
+
+enabled_services() {
+	find /etc/systemd/system -name '*.service' -type l -printf '%f\n' 2>/dev/null | sort -u
+}
+
+forbid_starts() {
+	# Left by a run that was killed before it could put it back.
+	[ ! -e "$POLICY_SAVED" ] || mv -f "$POLICY_SAVED" "$POLICY"
+	[ ! -e "$POLICY" ] || mv "$POLICY" "$POLICY_SAVED"
+	printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+	chmod 755 "$POLICY"
+}
+
+allow_starts() {
+	rm -f "$POLICY"
+	[ ! -e "$POLICY_SAVED" ] || mv "$POLICY_SAVED" "$POLICY"
+}
+
+disable_new_services() {
+	local unit
+	comm -13 <(printf '%s\n' "$1") <(enabled_services) | while read -r unit; do
+		[ -n "$unit" ] || continue
+		say "leaving ${unit%.service} disabled"
+		systemctl disable "$unit" >/dev/null 2>&1 || true
+		# systemctl may be absent, or refuse to act in a container.
+		find /etc/systemd/system -name "$unit" -type l -delete
+	done
+}
+
+# An exit trap alone would do for a failure; a signal has to become an exit first.
+finish() {
+	local status=$?
+	trap '' INT TERM HUP
+	allow_starts
+	disable_new_services "$enabled_before"
+	exit "$status"
+}
+
+install_missing() {
+	local apt=(apt-get -q -o DPkg::Lock::Timeout=600)
+
+	export DEBIAN_FRONTEND=noninteractive
+	"${apt[@]}" update >&2 || say "apt-get update failed; trying with the lists that are here"
+	enabled_before=$(enabled_services)
+	trap finish EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	forbid_starts
+	"${apt[@]}" install -y --no-install-recommends "${missing[@]}" >&2
+}
+
+[ $# -gt 0 ] || usage
+groups=("$@")
+wanted=()
+for group in "${groups[@]}"; do
+	read -ra names < <(packages_of "$group") || usage
+	wanted+=("${names[@]}")
+done
+command -v dpkg-query >/dev/null || {
+	say "this is not a Debian system; install what these Debian packages hold: ${wanted[*]}"
+	exit 1
+}
+mapfile -t missing < <(missing_of "${wanted[@]}" | drop_provided)
+[ ${#missing[@]} -gt 0 ] || exit 0
+become_root
+exec 9>"$LOCK"
+flock 9
+mapfile -t missing < <(missing_of "${wanted[@]}" | drop_provided)
+[ ${#missing[@]} -gt 0 ] || exit 0
+say "installing ${missing[*]}"
+install_missing
