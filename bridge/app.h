@@ -8,14 +8,16 @@ struct app {
 	struct config config;
 	struct loop *loop;
 	struct db_pool *db;
-	struct users *users;	     /* dashboard users and their `ver`, in memory */
-	struct roster *roster;	     /* worker records */
-	struct broker *broker;	     /* connection to Mosquitto */
-	struct control *control;     /* control commands and their answers */
-	struct mirror *mirror;	     /* who is connected */
-	struct directory *directory; /* what the plugin must know, kept in step */
-	struct metrics *metrics;     /* reports: queue, writer, acknowledgements */
-	struct commands *commands;   /* commands under way, and who waits for them */
-	struct inbox *inbox;	     /* MQTT messages to the parts above */
-	struct http *http;	     /* last: serve only when whole */
+	struct users *users;                 /* dashboard users and their `ver`, in memory */
+	struct roster *roster;               /* worker records */
+	struct broker *broker;               /* connection to Mosquitto */
+	struct control *control;             /* control commands and their answers */
+	struct engine_states *engine_states; /* reported statuses on their way to the roster */
+	struct mirror *mirror;               /* who is connected */
+	struct directory *directory;         /* what the plugin must know, kept in step */
+	struct metrics *metrics;             /* reports: queue, writer, acknowledgements */
+	struct commands *commands;           /* commands under way, and who waits for them */
+	struct audit *audit;                 /* refused logins, on their way to the database */
+	struct inbox *inbox;                 /* MQTT messages to the parts above */
+	struct http *http;                   /* last: serve only when whole */
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* broker.h - the connection to Mosquitto (libmosquitto, driven by the loop; never blocks).
  *
- * Connects by itself and again, with backoff, for ever. Each module that listens registers once;
- * subscriptions are renewed after every connect. Thread: loop.
+ * Connects by itself and again, with backoff, for ever. Each module that listens registers
+ * once; subscriptions are renewed after every connect. Thread: loop.
  */
 #pragma once
 
@@ -20,7 +20,7 @@ struct broker_listener {
 	/* True for a message that this listener wants. */
 	bool (*wants)(void *arg, const char *topic);
 	void (*message)(void *arg, const char *topic, const char *payload, size_t len);
-	void (*connected)(void *arg); /* subscriptions are acknowledged; may be NULL */
+	void (*connected)(void *arg);    /* subscriptions are acknowledged; may be NULL */
 	void (*disconnected)(void *arg); /* may be NULL */
 	void *arg;
 	struct broker_listener *next; /* the broker's */
@@ -29,6 +29,10 @@ struct broker_listener {
 struct broker *broker_new(struct app *app, struct err *e) MUST_CHECK;
 void broker_free(struct broker *b); /* NULL is fine */
 
+/* Says goodbye and stays away; listeners are told. What waits for an answer fails now, while
+ * everybody is still there to hear it. */
+void broker_stop(struct broker *b);
+
 /* Keeps the listener, which belongs to the caller, until broker_free(). */
 void broker_listen(struct broker *b, struct broker_listener *listener);
 
@@ -36,5 +40,5 @@ bool broker_connected(const struct broker *b);
 
 /* Publishes at QoS 1, not retained. ERR_BROKER_UNAVAILABLE when not connected or when the
  * queue of unacknowledged messages is full. */
-enum err_code broker_publish(struct broker *b, const char *topic, const void *payload, size_t len,
-                             struct err *e) MUST_CHECK;
+enum err_code broker_publish(struct broker *b, const char *topic, const void *payload,
+			     size_t len, struct err *e) MUST_CHECK;

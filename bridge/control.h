@@ -23,4 +23,4 @@ void control_free(struct control *c); /* NULL is fine; calls under way fail */
  * text, e.g. "\"worker_id\":\"w1\"", or is empty. `done` is called exactly once, never before
  * control_call() has returned. */
 void control_call(struct control *c, const char *command, const struct buf *fields,
-                  int64_t timeout_ms, control_done_f done, void *arg);
+		  int64_t timeout_ms, control_done_f done, void *arg);

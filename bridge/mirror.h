@@ -24,15 +24,16 @@ void mirror_free(struct mirror *m); /* NULL is fine */
 /* True while the mirror agrees with the plugin. */
 bool mirror_hears(const struct mirror *m);
 
-/* Fills *out: the worker's last event; state UNKNOWN while the mirror does not hear; OFFLINE with
- * generation 0 for a worker that was never connected. */
+/* Fills *out: the worker's last event; state UNKNOWN while the mirror does not hear; OFFLINE
+ * with generation 0 for a worker that was never connected. */
 void mirror_get(const struct mirror *m, const struct worker_id *id, struct presence *out);
 
 /* Like mirror_get() without a copy: NULL stands for "never connected". Check mirror_hears()
  * first. Borrowed until the loop's next turn. */
 const struct presence *mirror_find(const struct mirror *m, const struct worker_id *id);
 
-/* Another one after every event and after every change of mirror_hears(): an ETag's ingredient. */
+/* Another one after every event and after every change of mirror_hears(): an ETag's ingredient.
+ */
 uint64_t mirror_version(const struct mirror *m);
 
 /* The node's last event that the mirror has seen: part of a watch cursor. */

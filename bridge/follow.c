@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "bridge/follow.h"
+
+void follow_reset(struct follow *f)
+{
+	*f = (struct follow){0};
+}
+
+static enum follow_step begin(struct follow *f, struct presence_pos pos)
+{
+	f->known = true;
+	f->last = pos;
+	return FOLLOW_NEXT;
+}
+
+static enum follow_step gap(struct follow *f, struct presence_pos pos)
+{
+	f->last = pos;
+	return FOLLOW_GAP;
+}
+
+enum follow_step follow_event(struct follow *f, struct presence_pos pos)
+{
+	if (!f->known)
+		return begin(f, pos);
+	if (!presence_pos_after(pos, f->last))
+		return FOLLOW_BEFORE;
+	if (pos.boot != f->last.boot || pos.seq != f->last.seq + 1)
+		return gap(f, pos);
+	f->last = pos;
+	return FOLLOW_NEXT;
+}
+
+enum follow_step follow_heartbeat(struct follow *f, struct presence_pos pos)
+{
+	if (!f->known)
+		return begin(f, pos);
+	/* The stream and its heartbeats travel in one line: a heartbeat never overtakes the
+	 * event that it speaks of. */
+	if (presence_pos_after(pos, f->last))
+		return gap(f, pos);
+	return FOLLOW_NEXT;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* tally.h - counters of what was dropped, refused or repeated: nothing is lost in silence.
+ * Any thread. */
+#pragma once
+
+#include <stdint.h>
+
+/* X(NAME, name in figures for operators, help) */
+#define TALLY_LIST(X)                                                                          \
+	X(STATE_REFUSED, "state_refused",                                                      \
+	  "messages on workers/+/state that could not be read")                                \
+	X(PRESENCE_GAPS, "presence_gaps",                                                      \
+	  "times that the mirror missed an event and listed anew")                             \
+	X(METRICS_STORED, "metrics_stored", "metric reports committed")                        \
+	X(METRICS_REFUSED, "metrics_refused",                                                  \
+	  "metric reports or messages that could not be read")                                 \
+	X(METRICS_DROPPED, "metrics_dropped",                                                  \
+	  "metric reports dropped because the queue was full")                                 \
+	X(RESULTS_REFUSED, "results_refused",                                                  \
+	  "command results that could not be read or matched")                                 \
+	X(RESULTS_DROPPED, "results_dropped",                                                  \
+	  "command results dropped, to be repeated by the worker")                             \
+	X(AUDIT_DROPPED, "audit_dropped", "refused logins that could not be recorded")         \
+	X(MESSAGES_STRAY, "messages_stray", "messages of workers on topics that nobody serves")
+
+enum tally {
+#define X(name, text, help) TALLY_##name,
+	TALLY_LIST(X)
+#undef X
+		TALLY_COUNT
+};
+
+void tally_add(enum tally what);
+void tally_add_n(enum tally what, uint64_t n);
+uint64_t tally_get(enum tally what);
+const char *tally_name(enum tally what);
