@@ -23,7 +23,7 @@ FOREIGN_READS = [
     "rollcall/v1/presence", "rollcall/#", "workers/{id}", "workers/{id}/#", "workers/{id}/+",
     "workers/{id}/metrics", "workers/{id}/results", "workers/{id}/state", "workers/{id}/will",
     "workers/{id}/other", "workers/{id}/commands/#", "workers/{id}/commands/x",
-    "workers/{id}/app", "workers/{id}x/commands", "Workers/{id}/commands", "/workers/{id}/commands",
+    "workers/{id}x/commands", "Workers/{id}/commands", "/workers/{id}/commands",
     f"$share/g/workers/{OTHER}/commands", "$share/g/#", "sensors/1", "other"]
 
 FOREIGN_WRITES = [
@@ -31,7 +31,7 @@ FOREIGN_WRITES = [
     f"workers/{OTHER}/commands", f"workers/{OTHER}/app/x", "workers/{id}/commands",
     "workers/{id}/token", "workers/{id}/notice", "workers/{id}/metrics/ack",
     "workers/{id}/results/ack", "workers/{id}/presence", "workers/{id}/other", "workers/{id}",
-    "workers/{id}/app", "workers/{id}/metrics/x", "workers/{id}x/metrics", "/workers/{id}/metrics",
+    "workers/{id}/metrics/x", "workers/{id}x/metrics", "/workers/{id}/metrics",
     "rollcall/v1/presence", "rollcall/v1/heartbeat", "rollcall/v1/audit", "rollcall/x",
     "$CONTROL/rollcall/v1", "$CONTROL/rollcall/v1/response", "$SYS/x", "sensors/1", "other"]
 
@@ -88,7 +88,6 @@ def test_a_worker_hears_nothing_of_others(hall):
 
 def test_a_worker_cannot_publish_anything_else(hall, ear, protocol):
     worker = hall.online(protocol)
-    mark = hall.observer.messages
     for topic in FOREIGN_WRITES:
         reason = worker.wire.publish(topic.replace("{id}", worker.worker_id), "{}")
         assert reason == (0x87 if worker.wire.version == 5 else 0), topic
@@ -99,7 +98,6 @@ def test_a_worker_cannot_publish_anything_else(hall, ear, protocol):
     # Presence of workers of other tests may be among it; no word of this one's may.
     mine = [m.topic for m in heard[:-1] if m.payload == b"{}"]
     assert mine == []
-    assert hall.observer.messages >= mark
 
 
 def test_what_a_worker_says_to_control_is_not_obeyed(hall):

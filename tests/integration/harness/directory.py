@@ -58,9 +58,6 @@ class Directory:
                        for i in identities[at:at + 500]])
         return identities
 
-    def set_status(self, identity, status):
-        self.put(self.entry(identity.worker_id, [self.hash_entry(identity.token)], status))
-
     def delete(self, worker_id, revision=None):
         return self.observer.call("deleteWorkers", workers=[
             {"worker_id": worker_id, "revision": revision or self.revision()}])
