@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Before a filter: of several bridges, one gets each message. */
+#define SHARED_PREFIX "$share/rollcall/"
+
 struct app;
 struct broker;
 
