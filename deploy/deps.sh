@@ -28,7 +28,7 @@ packages_of() {
 	test) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
 		python3-paho-mqtt python3-requests python3-pymysql python3-jwt mosquitto-clients \
 		libpaho-mqtt-dev valgrind curl ;;
-	lint) echo clang clang-format clang-tidy shellcheck python3-flake8 flake8 ;;
+	lint) echo clang clang-format clang-tidy shellcheck python3-pyflakes ;;
 	node) echo nodejs npm ;;
 	*) return 1 ;;
 	esac
