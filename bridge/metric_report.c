@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* Every report stands for itself: a bad one is turned down with a word on why, its neighbours
+ * are kept. */
+#include "bridge/metric_report.h"
+
+#include "protocol/buf.h"
+#include "protocol/clock.h"
+#include "protocol/jread.h"
+#include "protocol/jwrite.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where the parts of a message go. */
+struct parse {
+	const struct worker_id *worker;
+	int64_t received_ms;
+	struct metric_message *out;
+	struct metric_report **last_report;
+	struct metric_rejection **last_rejection;
+};
+
+void metric_report_free_list(struct metric_report *list)
+{
+	struct metric_report *next;
+
+	for (; list != NULL; list = next) {
+		next = list->next;
+		free(list->extra);
+		free(list);
+	}
+}
+
+void metric_message_fini(struct metric_message *m)
+{
+	struct metric_rejection *rejection;
+
+	metric_report_free_list(m->reports);
+	m->reports = NULL;
+	while ((rejection = m->rejections) != NULL) {
+		m->rejections = rejection->next;
+		free(rejection);
+	}
+}
+
+/* ---- one report -------------------------------------------------------------------------- */
+
+static void read_number(struct json_object *value, const char *key, double *out, struct err *e)
+{
+	if (!json_object_is_type(value, json_type_int) &&
+	    !json_object_is_type(value, json_type_double)) {
+		err_set(e, ERR_INVALID_REQUEST, "%s: must be a number", key);
+		return;
+	}
+	*out = json_object_get_double(value);
+	if (!isfinite(*out))
+		err_set(e, ERR_INVALID_REQUEST, "%s: is too large", key);
+}
+
+static void read_at(struct json_object *value, struct metric_report *out, struct err *e)
+{
+	const char *text = json_object_get_string(value);
+
+	/* Times before 1970, and in it, mean a clock that was never set. */
+	if (!json_object_is_type(value, json_type_string) ||
+	    !clock_parse(text, (size_t)json_object_get_string_len(value), &out->at_ms) ||
+	    out->at_ms <= 0)
+		err_set(e, ERR_INVALID_REQUEST, "at: must be a time (RFC 3339)");
+}
+
+static void read_status(struct json_object *value, struct metric_report *out, struct err *e)
+{
+	size_t len = (size_t)json_object_get_string_len(value);
+
+	if (!json_object_is_type(value, json_type_string) || len == 0 ||
+	    len > ENGINE_STATUS_MAX || memchr(json_object_get_string(value), '\0', len) != NULL)
+		err_set(e, ERR_INVALID_REQUEST,
+			"engine_status: must be a string of 1 to %d bytes", ENGINE_STATUS_MAX);
+	else
+		memcpy(out->engine_status, json_object_get_string(value), len + 1);
+}
+
+static void write_extra(struct jwrite *w, const char *key, struct json_object *value,
+			struct err *e)
+{
+	const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+	enum json_type type = json_object_get_type(value);
+
+	if (type == json_type_object || type == json_type_array) {
+		err_set(e, ERR_INVALID_REQUEST,
+			"%.40s: must be a number, a string or a boolean", key);
+		return;
+	}
+	if (type == json_type_double && !isfinite(json_object_get_double(value))) {
+		err_set(e, ERR_INVALID_REQUEST, "%.40s: is too large", key);
+		return;
+	}
+	jwrite_key(w, key, strlen(key));
+	if (type == json_type_string)
+		jwrite_strn(w, NULL, json_object_get_string(value),
+			    (size_t)json_object_get_string_len(value));
+	else /* as the worker wrote it: 0.10 stays 0.10, a 64-bit number all its digits */
+		jwrite_raw(w, NULL, text, strlen(text));
+}
+
+static void read_key(const char *key, struct json_object *value, struct metric_report *out,
+		     struct jwrite *extra, struct err *e)
+{
+	if (value == NULL || strcmp(key, "seq") == 0)
+		return; /* null counts as absent; seq was read first */
+	if (strcmp(key, "memory") == 0)
+		read_number(value, key, &out->memory, e);
+	else if (strcmp(key, "cpu") == 0)
+		read_number(value, key, &out->cpu, e);
+	else if (strcmp(key, "rate") == 0)
+		read_number(value, key, &out->rate, e);
+	else if (strcmp(key, "at") == 0)
+		read_at(value, out, e);
+	else if (strcmp(key, "engine_status") == 0)
+		read_status(value, out, e);
+	else
+		write_extra(extra, key, value, e);
+}
+
+static void read_keys(struct json_object *obj, struct metric_report *out, struct buf *extra,
+		      struct err *e)
+{
+	struct jwrite w;
+
+	if (json_object_object_length(obj) > METRIC_KEYS_MAX)
+		err_set(e, ERR_INVALID_REQUEST, "has more than %d keys", METRIC_KEYS_MAX);
+	jwrite_begin(&w, extra);
+	jwrite_object(&w, NULL);
+	json_object_object_foreach(obj, key, value)
+	{
+		if (e->code != ERR_OK)
+			return;
+		read_key(key, value, out, &w, e);
+	}
+	jwrite_object_end(&w);
+	if (e->code == ERR_OK && out->seq >= 0 && out->at_ms == 0)
+		err_set(e, ERR_INVALID_REQUEST, "at: is required with seq");
+	if (extra->failed)
+		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+}
+
+/* True if the report says how it can be answered. */
+static bool read_seq(struct json_object *obj, int64_t *seq, struct err *e)
+{
+	struct json_object *value = json_object_object_get(obj, "seq");
+
+	*seq = -1;
+	if (value == NULL)
+		return true;
+	if (json_object_is_type(value, json_type_int) && json_object_get_int64(value) >= 0) {
+		*seq = json_object_get_int64(value);
+		return true;
+	}
+	err_set(e, ERR_INVALID_REQUEST, "seq: must be an integer from 0");
+	return false;
+}
+
+static struct metric_report *read_report(const struct parse *p, struct json_object *obj,
+					 int64_t seq, struct err *e)
+{
+	struct metric_report *out = calloc(1, sizeof(*out));
+	struct buf extra;
+
+	if (out == NULL) {
+		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+		return NULL;
+	}
+	*out = (struct metric_report){.worker = *p->worker,
+				      .received_ms = p->received_ms,
+				      .seq = seq,
+				      .memory = NAN,
+				      .cpu = NAN,
+				      .rate = NAN};
+	buf_init(&extra, 8 * METRIC_PAYLOAD_MAX); /* escapes may make it longer than it came */
+	read_keys(obj, out, &extra, e);
+	if (extra.len > 2) /* more than "{}" */
+		out->extra = buf_take(&extra, NULL);
+	buf_fini(&extra);
+	if (out->at_ms == 0)
+		out->at_ms = p->received_ms;
+	if (e->code == ERR_OK)
+		return out;
+	metric_report_free_list(out);
+	return NULL;
+}
+
+/* ---- one message ------------------------------------------------------------------------- */
+
+static void reject(struct parse *p, int64_t seq, const struct err *e)
+{
+	struct metric_rejection *rejection = seq >= 0 ? calloc(1, sizeof(*rejection)) : NULL;
+
+	p->out->refused += rejection == NULL;
+	/* When memory is short nothing can be said about the report for ever: not answering
+	 * makes the worker send it again. */
+	if (rejection == NULL || e->code == ERR_OUT_OF_MEMORY) {
+		free(rejection);
+		return;
+	}
+	rejection->seq = seq;
+	snprintf(rejection->message, sizeof(rejection->message), "%.119s", e->msg);
+	*p->last_rejection = rejection;
+	p->last_rejection = &rejection->next;
+}
+
+static void take_report(struct parse *p, struct json_object *obj, bool too_many)
+{
+	struct metric_report *report = NULL;
+	struct err e = {0};
+	int64_t seq = -1;
+
+	if (!json_object_is_type(obj, json_type_object))
+		err_set(&e, ERR_INVALID_REQUEST, "must be an object");
+	else if (read_seq(obj, &seq, &e) && too_many)
+		err_set(&e, ERR_INVALID_REQUEST, "the message has more than %d reports",
+			METRIC_REPORTS_MAX);
+	else if (e.code == ERR_OK)
+		report = read_report(p, obj, seq, &e);
+	if (report == NULL) {
+		reject(p, seq, &e);
+		return;
+	}
+	*p->last_report = report;
+	p->last_report = &report->next;
+}
+
+void metric_message_parse(const struct worker_id *worker, const char *payload, size_t len,
+			  int64_t received_ms, struct metric_message *out)
+{
+	struct parse p = {.worker = worker,
+			  .received_ms = received_ms,
+			  .out = out,
+			  .last_report = &out->reports,
+			  .last_rejection = &out->rejections};
+	struct json_object *doc, *list;
+	struct err e = {0};
+
+	*out = (struct metric_message){0};
+	doc = len <= METRIC_PAYLOAD_MAX ? jread_parse(payload, len, &e) : NULL;
+	if (!json_object_is_type(doc, json_type_object)) {
+		out->refused = 1;
+	} else if (!json_object_object_get_ex(doc, "reports", &list)) {
+		take_report(&p, doc, false);
+	} else if (!json_object_is_type(list, json_type_array)) {
+		out->refused = 1;
+	} else {
+		size_t n = json_object_array_length(list);
+
+		for (size_t i = 0; i < n; i++)
+			take_report(&p, json_object_array_get_idx(list, i),
+				    n > METRIC_REPORTS_MAX);
+	}
+	json_object_put(doc);
+}
