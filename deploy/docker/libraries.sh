@@ -1,0 +1,8 @@
+#!/bin/bash
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+# libraries.sh FILE - the Debian packages that hold the shared libraries FILE is linked with.
+set -euo pipefail
+
+# By name alone: dpkg and the linker may call the same directory /lib and /usr/lib.
+ldd "$1" | awk '$2 == "=>" { print "*/" $1 }' | xargs dpkg-query -S | cut -d: -f1 |
+	grep -v -- '-dev$' | sort -u
