@@ -29,12 +29,14 @@ def broker_version(mosquitto):
 
 
 class Broker:
-    def __init__(self, directory, name="broker", **plugin_options):
+    def __init__(self, directory, lines=(), **plugin_options):
+        """`lines`: more of its configuration; `plugin_options`: without their prefix."""
         self.directory = directory
+        self.lines = lines
         self.mosquitto = program("ROLLCALL_MOSQUITTO", "mosquitto")
         self.version = broker_version(self.mosquitto)
         self.mqtt_port, self.ws_port = free_port(), free_port()
-        self.process = Process(name, [self.mosquitto, "-c", directory / "mosquitto.conf"],
+        self.process = Process("broker", [self.mosquitto, "-c", directory / "mosquitto.conf"],
                                directory, memcheck=True)
         self.options = {"reconnect_grace_ms": 300, **plugin_options}
         for folder in ("plugin", "persistence"):
@@ -68,7 +70,7 @@ class Broker:
         lines[plugin:plugin] = [f"plugin_opt_{n} {v}" for n, v in self.options.items()]
         # What is written to a standard output that is a file appears blocks later.
         lines[lines.index("log_dest stdout")] = "log_dest stderr"
-        lines.append("log_type information")
+        lines += ["log_type information", *self.lines]
         (self.directory / "mosquitto.conf").write_text("\n".join(lines) + "\n")
 
     @property

@@ -64,8 +64,9 @@ class Hall(Party):
 class Site(Party):
     """Broker, database and bridge, and an administrator who is signed in."""
 
-    def __init__(self, directory, server, bridge_environment=None, **plugin_options):
-        super().__init__(Broker(directory, **plugin_options))
+    def __init__(self, directory, server, bridge_environment=None, broker_lines=(),
+                 **plugin_options):
+        super().__init__(Broker(directory, broker_lines, **plugin_options))
         self.directory, self.server = directory, server
         self.database = server.create(f"rollcall_{next(_numbers)}")
         self.bridge = Bridge(directory, self.broker, self.database, **(bridge_environment or {}))

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""Ten thousand connected workers: reading all of them costs no query and no message per worker."""
+
+import datetime
+import os
+import sys
+import time
+
+import pytest
+
+from harness.fleet import Fleet, raise_open_files
+from harness.identity import new_identity, token_hash
+from harness.settings import VALGRIND
+from harness.site import Site
+from harness.wait import wait_until
+
+WORKERS = 10_000
+READS = 20
+
+pytestmark = pytest.mark.skipif(VALGRIND, reason="a fleet is too much for valgrind")
+
+
+def insert_workers(site, identities):
+    """As that many registrations would have left them, without the wait for each."""
+    now = datetime.datetime.utcnow()
+    later = now + datetime.timedelta(days=90)
+    first = site.database.value("SELECT n FROM directory_state") + 1
+    with site.server.connect(site.database.name) as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.executemany(
+            "INSERT INTO workers (id, name, status, revision, created_at) VALUES "
+            "(%s, %s, 'active', %s, %s)",
+            [(i.worker_id, f"worker {n}", first + n, now) for n, i in enumerate(identities)])
+        cursor.executemany(
+            "INSERT INTO tokens (worker_id, hash, role, created_at, expires_at) VALUES "
+            "(%s, %s, 'current', %s, %s)",
+            [(i.worker_id, token_hash(i.token), now, later) for i in identities])
+        cursor.execute("UPDATE directory_state SET n = n + %s", (len(identities),))
+        cursor.execute("COMMIT")
+
+
+class MessageCount:
+    """The broker's own count of MQTT packets, which it publishes once a second."""
+
+    TOPICS = ("$SYS/broker/messages/received", "$SYS/broker/messages/sent")
+
+    def __init__(self, broker):
+        self.wire = broker.ordinary_wire("counter")
+        self.wire.subscribe("$SYS/broker/messages/#", 0)
+        self.seen = {}
+
+    def total(self):
+        """Of a moment after this call."""
+        fresh = dict.fromkeys(self.TOPICS)
+        while None in fresh.values():
+            message = self.wire.receive(timeout=10)
+            if message.topic in fresh and not message.retain:
+                fresh[message.topic] = int(message.payload)
+        return sum(fresh.values())
+
+
+@pytest.fixture(scope="module")
+def crowd(new_directory, new_database_server):
+    most = raise_open_files()
+    site = Site(new_directory("crowd"), new_database_server(), broker_lines=["sys_interval 1"])
+    identities = [new_identity() for _ in range(WORKERS)]
+    site.bridge.terminate()
+    insert_workers(site, identities)
+    start = time.monotonic()
+    site.bridge.start()
+    say(f"{WORKERS} records loaded and in the plugin's directory after "
+        f"{time.monotonic() - start:.1f} s")
+    connected = min(WORKERS, most - 500)
+    start = time.monotonic()
+    fleet = Fleet(site.broker, identities[:connected], ("tcp-5", "tcp-3.1.1")).connect()
+    site.connected = connected
+    wait_until(lambda: count(site, connected="true") == connected, 30)
+    say(f"{connected} workers connected and seen after {time.monotonic() - start:.1f} s")
+    yield site
+    fleet.drop()
+    site.close()
+
+
+def say(line):
+    os.write(sys.__stdout__.fileno(), f"\n  {line}\n".encode())
+
+
+def count(site, **query):
+    return len(site.rest.get("/workers/status", **query)["workers"])
+
+
+@pytest.mark.timeout(240)
+def test_everyone_is_seen(crowd):
+    rows = crowd.rest.get("/workers/status")["workers"]
+    assert len(rows) == WORKERS
+    assert sum(row["connected"] for row in rows) == crowd.connected
+    assert sum(row["is_connected"] for row in crowd.rest.get("/workers")) == crowd.connected
+
+
+def test_a_read_of_everyone_makes_no_query_and_no_message_per_worker(crowd):
+    counter = MessageCount(crowd.broker)
+    counter.total()
+    messages, statements = counter.total(), crowd.server.statements()
+    start = time.monotonic()
+    for _ in range(READS):
+        assert count(crowd) == WORKERS
+    elapsed = time.monotonic() - start
+    after = crowd.server.statements()
+    sent = counter.total() - messages
+    asked = after["Questions"] - statements["Questions"]
+    executed = after["Com_stmt_execute"] - statements["Com_stmt_execute"]
+    say(f"{READS} reads of {WORKERS} workers: {elapsed / READS * 1000:.0f} ms each with parsing, "
+        f"{asked} SQL statements ({executed} prepared), {sent} MQTT packets in all")
+    # What there is anyway: the health check, the watch for other bridges' changes, heartbeats.
+    quiet = 20 * (elapsed + 3)
+    assert asked < quiet and executed < quiet
+    assert sent < quiet + 10 * (elapsed + 3)
+
+
+def test_pages_of_everyone_add_up(crowd):
+    seen, url = set(), "/workers/status?limit=1000&connected=true"
+    while url:
+        response = crowd.rest.request("GET", url)
+        seen |= {row["worker_id"] for row in response.json()["workers"]}
+        url = response.links.get("next", {}).get("url")
+        url = url and url.replace(crowd.rest.url, "")
+    assert len(seen) == crowd.connected
+
+
+def test_a_bridge_that_starts_under_a_crowd_sees_it_whole(crowd):
+    crowd.bridge.kill9()
+    start = time.monotonic()
+    crowd.bridge.start()
+    say(f"a new bridge was ready after {time.monotonic() - start:.2f} s")
+    assert count(crowd, connected="true") == crowd.connected
