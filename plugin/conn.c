@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* conn.c - how a connection object moves: sessions come and go, and each change that matters is
+ * told as one event with the next seq. What must not depend on the order in which a broker
+ * version raises its events is decided here; see docs/connection-object.md. */
+#include "plugin/conn.h"
+
+#include "protocol/clock.h"
+#include "protocol/log.h"
+#include "protocol/topics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GENERATION_BLOCK 32 /* generations reserved at a time */
+
+/* ---- the object's states ---- */
+
+static const unsigned char moves[PRESENCE_UNKNOWN] = {
+	/* a repeated state tells a finer reason, or another number of sessions */
+	[PRESENCE_OFFLINE] = 1u << PRESENCE_OFFLINE | 1u << PRESENCE_ONLINE,
+	[PRESENCE_RECONNECTING] = 1u << PRESENCE_OFFLINE | 1u << PRESENCE_RECONNECTING |
+                                  1u << PRESENCE_ONLINE,
+	[PRESENCE_ONLINE] = 1u << PRESENCE_OFFLINE | 1u << PRESENCE_RECONNECTING |
+                            1u << PRESENCE_ONLINE,
+};
+
+/* Keeps the list of those in their grace period, which runs from the loss: a reason that is told
+ * more finely later does not start it anew. All periods are equally long, so the end of the list
+ * is due last. */
+static void follow_grace(struct connset *set, struct conn *conn, enum presence_state from,
+                         enum presence_state to)
+{
+	if (from == to)
+		return;
+	if (from == PRESENCE_RECONNECTING)
+		TAILQ_REMOVE(&set->grace, conn, of_grace);
+	if (to == PRESENCE_RECONNECTING) {
+		conn->grace_until_us = clock_mono_us() + set->options->reconnect_grace_ms * 1000;
+		TAILQ_INSERT_TAIL(&set->grace, conn, of_grace);
+	}
+}
+
+static void save(struct connset *set, const struct conn *conn)
+{
+	struct object object = {conn->last, conn->generation, conn->reserved};
+	struct err e;
+
+	if (object_save(set->store, &object, &e) != ERR_OK)
+		log_error("conn", "worker=%s not stored: %s", conn->id.text, e.msg);
+}
+
+bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
+               enum presence_reason reason, const char *detail)
+{
+	struct presence *p = &conn->last;
+	enum presence_state from = p->state;
+
+	if (!(moves[from] & 1u << to)) {
+		log_error("conn", "worker=%s cannot go from %s to %s", conn->id.text,
+		          presence_state_name(from), presence_state_name(to));
+		return false;
+	}
+	follow_grace(set, conn, from, to);
+	p->at_ms = clock_unix_ms();
+	p->state = to;
+	p->reason = reason;
+	snprintf(p->detail, sizeof(p->detail), "%s", detail != NULL ? detail : "");
+	p->sessions = conn->live;
+	p->generation = conn->generation;
+	if (to == PRESENCE_ONLINE) {
+		if (from != PRESENCE_ONLINE)
+			p->connected_since_ms = p->at_ms;
+		p->disconnected_since_ms = 0;
+	} else if (from == PRESENCE_ONLINE) {
+		p->connected_since_ms = 0;
+		p->disconnected_since_ms =
+			conn->unsettled != NULL ? conn->unsettled->ended_ms : p->at_ms;
+	}
+	p->pos = (struct presence_pos){set->publish->boot, publish_next_seq(set->publish)};
+	save(set, conn);
+	publish_presence(set->publish, p);
+	return true;
+}
+
+static int64_t next_generation(struct conn *conn)
+{
+	if (++conn->generation > conn->reserved)
+		conn->reserved = conn->generation + GENERATION_BLOCK;
+	return conn->generation;
+}
+
+/* ---- begin ---- */
+
+static struct session *session_new(struct conn *conn, const struct login *login,
+                                   const struct token_hash *token)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->conn = conn;
+	s->client = login->client;
+	s->websockets = login->websockets;
+	s->version = login->version;
+	s->keepalive = login->keepalive;
+	s->token = *token;
+	s->connected_ms = clock_unix_ms();
+	snprintf(s->client_id, sizeof(s->client_id), "%s", login->client_id);
+	snprintf(s->address, sizeof(s->address), "%s", login->address);
+	return s;
+}
+
+enum err_code session_admit(struct connset *set, const struct worker_id *id,
+                            const struct login *login, const struct token_hash *token,
+                            struct err *e)
+{
+	struct session *stale = connset_session(set, login->client), *s = NULL;
+	struct conn *conn;
+
+	if (stale != NULL) {
+		/* The broker gave the address to a new client without telling us of the old one's
+		 * end. */
+		session_end(set, stale, END_LOST);
+		conn_settle(set, stale->conn);
+		session_free(set, stale);
+	}
+	conn = connset_load(set, id);
+	if (conn != NULL)
+		s = session_new(conn, login, token);
+	if (s == NULL || !htab_add(&set->by_client, s)) {
+		free(s);
+		if (conn != NULL)
+			connset_may_idle(set, conn);
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	}
+	TAILQ_INSERT_HEAD(&conn->sessions, s, of_conn);
+	TAILQ_INSERT_TAIL(&set->pending, s, of_list);
+	return ERR_OK;
+}
+
+/* The session that `s` takes over (live, same client id), or the PENDING one that takes s over. */
+static struct session *sibling(const struct session *s, bool pending)
+{
+	struct session *other;
+
+	TAILQ_FOREACH (other, &s->conn->sessions, of_conn)
+		if (other != s && (other->state == SESSION_PENDING) == pending &&
+		    strcmp(other->client_id, s->client_id) == 0)
+			return other;
+	return NULL;
+}
+
+/* Takes a session that is over out of its lists; it stays findable by its client pointer. */
+static void move_to_ended(struct connset *set, struct session *s)
+{
+	if (s->state == SESSION_PENDING)
+		TAILQ_REMOVE(&set->pending, s, of_list);
+	else if (s->state == SESSION_CLOSING)
+		TAILQ_REMOVE(&set->closing, s, of_list);
+	if (s->state != SESSION_PENDING)
+		s->conn->live--;
+	TAILQ_REMOVE(&s->conn->sessions, s, of_conn);
+	TAILQ_INSERT_TAIL(&set->ended, s, of_list);
+	s->state = SESSION_ENDED;
+	s->ended_ms = clock_unix_ms();
+}
+
+void session_accept(struct connset *set, struct session *s)
+{
+	struct conn *conn = s->conn;
+	struct session *old;
+
+	if (s->state != SESSION_PENDING)
+		return;
+	old = sibling(s, false);
+	if (old != NULL)
+		move_to_ended(set, old); /* its end, whenever the broker tells it, is no news */
+	else if (conn->unsettled != NULL && strcmp(conn->unsettled->client_id, s->client_id) != 0)
+		conn_settle(set, conn);
+	conn->unsettled = NULL;
+	TAILQ_REMOVE(&set->pending, s, of_list);
+	s->state = SESSION_LIVE;
+	s->generation = next_generation(conn);
+	conn->live++;
+	conn_move(set, conn, PRESENCE_ONLINE, REASON_NONE, NULL);
+	log_debug("conn", "worker=%s client=%s online, generation %lld", conn->id.text,
+	          s->client_id, (long long)s->generation);
+}
+
+/* ---- end ---- */
+
+static enum presence_reason reason_of(const struct session *s)
+{
+	if (s->close_reason != REASON_NONE)
+		return s->close_reason;
+	switch (s->cause) {
+	case END_KEEPALIVE:
+		return REASON_KEEPALIVE_TIMEOUT;
+	case END_PROTOCOL:
+		return REASON_PROTOCOL_ERROR;
+	case END_LOST:
+		return REASON_CONNECTION_LOST;
+	case END_KICKED:
+		return REASON_KICKED;
+	case END_GOODBYE:
+		return s->will_seen ? REASON_CONNECTION_LOST : REASON_CLIENT_DISCONNECT;
+	case END_UNKNOWN:
+		break;
+	}
+	/* 2.0 gives no reason: a will proves the loss, and without one it cannot be told. */
+	return s->will_seen ? REASON_CONNECTION_LOST : REASON_CONNECTION_CLOSED;
+}
+
+/* Ends that no quick return is expected after: the client or somebody in charge meant them. */
+static bool was_meant(enum presence_reason reason)
+{
+	return reason == REASON_CLIENT_DISCONNECT || reason == REASON_KICKED ||
+	       reason == REASON_REVOKED || reason == REASON_DELETED ||
+	       reason == REASON_TOKEN_EXPIRED;
+}
+
+static void forget_now(struct connset *set, struct conn *conn)
+{
+	struct err e;
+
+	if (object_forget(set->store, &conn->id, &e) != ERR_OK)
+		log_error("conn", "worker=%s not forgotten: %s", conn->id.text, e.msg);
+	publish_forget(set->publish, &conn->id);
+}
+
+void conn_settle(struct connset *set, struct conn *conn)
+{
+	const struct session *s = conn->unsettled;
+	enum presence_reason reason;
+	bool grace;
+
+	if (s == NULL)
+		return;
+	reason = conn->forget ? REASON_DELETED : reason_of(s);
+	grace = !was_meant(reason) && set->options->reconnect_grace_ms > 0;
+	conn_move(set, conn, grace ? PRESENCE_RECONNECTING : PRESENCE_OFFLINE, reason, s->detail);
+	conn->unsettled = NULL;
+	if (conn->forget)
+		forget_now(set, conn);
+	connset_may_idle(set, conn);
+}
+
+void session_end(struct connset *set, struct session *s, enum end_cause cause)
+{
+	struct conn *conn = s->conn;
+	bool was_pending = s->state == SESSION_PENDING;
+	struct session *heir;
+
+	if (s->state == SESSION_ENDED)
+		return;
+	if (s->will_turn != set->turn)
+		s->will_seen = false; /* a message on the will topic, some turns ago */
+	s->cause = cause;
+	heir = was_pending ? NULL : sibling(s, true);
+	move_to_ended(set, s);
+	if (conn->live > 0) {
+		if (!was_pending && heir == NULL)
+			conn_move(set, conn, PRESENCE_ONLINE, REASON_NONE, NULL);
+	} else if (!was_pending) {
+		conn->unsettled = s;
+	}
+	/* 2.0 raises no connect event, but that it closed the elder proves that it accepted the
+	 * heir. */
+	if (heir != NULL && !set->has_connect_event)
+		session_accept(set, heir);
+	connset_may_idle(set, conn);
+}
+
+void session_will(struct connset *set, struct session *s, const char *detail)
+{
+	if (s->will_seen && s->will_turn == set->turn && detail == NULL)
+		return;
+	free(s->detail);
+	s->detail = detail != NULL ? strndup(detail, PRESENCE_DETAIL_MAX) : NULL;
+	s->will_seen = true;
+	s->will_turn = set->turn;
+}
+
+void session_not_will(struct session *s)
+{
+	if (s->state == SESSION_ENDED)
+		return;
+	s->will_seen = false;
+	free(s->detail);
+	s->detail = NULL;
+}
+
+void conn_late_will(struct connset *set, const struct worker_id *id, const char *detail)
+{
+	struct conn *conn;
+	struct object object;
+	enum presence_reason reason;
+
+	/* Only a loss that nobody could name yet, or named without words, gets finer. */
+	if (!object_load(set->store, id, &object) || object.last.state == PRESENCE_ONLINE ||
+	    (object.last.reason != REASON_CONNECTION_CLOSED &&
+	     object.last.reason != REASON_CONNECTION_LOST &&
+	     object.last.reason != REASON_KEEPALIVE_TIMEOUT) ||
+	    object.last.pos.boot != set->publish->boot)
+		return;
+	reason = object.last.reason == REASON_CONNECTION_CLOSED ? REASON_CONNECTION_LOST
+	                                                        : object.last.reason;
+	conn = connset_load(set, id);
+	if (conn == NULL || conn->unsettled != NULL)
+		return;
+	conn_move(set, conn, conn->last.state, reason, detail);
+	connset_may_idle(set, conn);
+}
+
+/* ---- we end it ---- */
+
+static void send_notice(struct connset *set, const struct session *s, const char *code,
+                        const char *message)
+{
+	char topic[TOPIC_MAX];
+	struct buf payload;
+	struct jwrite w;
+
+	buf_init(&payload, 2048);
+	jwrite_begin(&w, &payload);
+	jwrite_object(&w, NULL);
+	jwrite_str(&w, "code", code);
+	jwrite_str(&w, "message", message);
+	jwrite_object_end(&w);
+	topic_of_worker(set->options->topic_root, &s->conn->id, WORKER_TOPIC_NOTICE, topic);
+	if (!payload.failed)
+		publish_to_session(set->publish, s->client_id, s->websockets, topic, payload.data,
+		                   payload.len, 0);
+	buf_fini(&payload);
+}
+
+void session_close(struct connset *set, struct session *s, enum presence_reason reason,
+                   const char *code, const char *message)
+{
+	if (s->state != SESSION_PENDING && s->state != SESSION_LIVE)
+		return;
+	if (s->state == SESSION_PENDING)
+		session_accept(set, s); /* it may be connected: it is told, and ends like others */
+	send_notice(set, s, code, message);
+	s->state = SESSION_CLOSING;
+	s->close_reason = reason;
+	s->turns = 0;
+	TAILQ_INSERT_TAIL(&set->closing, s, of_list);
+	log_info("conn", "worker=%s client=%s closing: %s", s->conn->id.text, s->client_id, code);
+}
+
+int conn_close_sessions(struct connset *set, const struct worker_id *id,
+                        enum presence_reason reason, const char *code, const char *message,
+                        session_pick_f which, const void *arg)
+{
+	struct conn *conn = connset_find(set, id);
+	struct session *s, *next;
+	int n = 0;
+
+	if (conn == NULL)
+		return 0;
+	for (s = TAILQ_FIRST(&conn->sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, of_conn);
+		if (s->state == SESSION_CLOSING || (which != NULL && !which(s, arg)))
+			continue;
+		session_close(set, s, reason, code, message);
+		n++;
+	}
+	return n;
+}
+
+void conn_forget(struct connset *set, const struct worker_id *id)
+{
+	struct object object;
+	struct conn *conn;
+
+	if (connset_find(set, id) == NULL && !object_load(set->store, id, &object))
+		return;
+	conn = connset_load(set, id);
+	if (conn == NULL)
+		return;
+	conn->forget = true;
+	if (conn->live == 0 && conn->unsettled == NULL) {
+		conn_move(set, conn, PRESENCE_OFFLINE, REASON_DELETED, NULL);
+		forget_now(set, conn);
+	}
+	connset_may_idle(set, conn);
+}

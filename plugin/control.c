@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "plugin/control.h"
+
+#include "plugin/dirsync.h"
+#include "protocol/clock.h"
+#include "protocol/log.h"
+#include "protocol/topics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CORRELATION_MAX 256
+#define CLIENTS_MAX 1000
+#define WAITING_MAX_US 5000000 /* then a record that is not durable is an error */
+
+struct control_client {
+	const void *client;
+};
+
+struct control_answer {
+	struct control_answer *next;
+	struct control_route route;
+	uint64_t lsn;
+	int64_t since_us;
+	char command[32];
+	char *correlation; /* owned, may be NULL */
+	size_t len;
+	char text[]; /* the response object */
+};
+
+static const struct {
+	const char *name;
+	control_f handler;
+} commands[] = {
+	{"listConnections", control_list_connections},
+	{"getConnection",   control_get_connection  },
+	{"send",            control_send            },
+	{"disconnect",      control_disconnect      },
+	{"putWorkers",      control_put_workers     },
+	{"deleteWorkers",   control_delete_workers  },
+	{"getDirectory",    control_get_directory   },
+	{"beginSync",       control_begin_sync      },
+	{"endSync",         control_end_sync        },
+};
+
+/* ---- clients ---- */
+
+static uint64_t hash_client(const void *item)
+{
+	return htab_hash_ptr(((const struct control_client *)item)->client);
+}
+
+static bool match_client(const void *item, const void *client)
+{
+	return ((const struct control_client *)item)->client == client;
+}
+
+bool control_client_known(const struct control *c, const void *client)
+{
+	return htab_find(&c->clients, htab_hash_ptr(client), match_client, client) != NULL;
+}
+
+void control_client_add(struct control *c, const void *client)
+{
+	struct control_client *cc;
+
+	if (control_client_known(c, client) || c->clients.len >= CLIENTS_MAX)
+		return;
+	cc = malloc(sizeof(*cc));
+	if (cc == NULL)
+		return;
+	cc->client = client;
+	if (!htab_add(&c->clients, cc))
+		free(cc);
+}
+
+void control_client_remove(struct control *c, const void *client)
+{
+	struct control_client *cc =
+		htab_find(&c->clients, htab_hash_ptr(client), match_client, client);
+
+	if (cc == NULL)
+		return;
+	htab_remove(&c->clients, cc);
+	free(cc);
+	dirsync_client_gone(c->sync, client);
+}
+
+/* ---- answers ---- */
+
+/* One response object, without the envelope. */
+static void render(struct buf *out, const char *command, const char *correlation,
+                   const struct buf *data, const struct err *e)
+{
+	struct jwrite w;
+
+	jwrite_begin(&w, out);
+	jwrite_object(&w, NULL);
+	if (command != NULL)
+		jwrite_str(&w, "command", command);
+	if (correlation != NULL)
+		jwrite_str(&w, "correlationData", correlation);
+	if (e != NULL && e->code != ERR_OK) {
+		jwrite_object(&w, "error");
+		jwrite_str(&w, "code", err_name(e->code));
+		jwrite_str(&w, "message", e->msg);
+		jwrite_object_end(&w);
+	} else {
+		jwrite_object(&w, "data");
+		if (data != NULL && data->len > 0)
+			buf_add(out, data->data, data->len);
+		jwrite_object_end(&w);
+	}
+	jwrite_object_end(&w);
+}
+
+static void send_responses(struct control *c, const struct control_route *route,
+                           const char *responses, size_t len)
+{
+	struct buf out;
+
+	buf_init(&out, CONTROL_ANSWER_MAX + 64);
+	buf_add_str(&out, "{\"responses\":[");
+	buf_add(&out, responses, len);
+	buf_add_str(&out, "]}");
+	if (out.failed)
+		log_error("control", "an answer was lost: out of memory");
+	else
+		publish_answer(c->publish, route->client_id, route->topic, out.data, out.len,
+		               route->correlation, route->correlation_len);
+	buf_fini(&out);
+}
+
+static void wait_durable(struct control *c, const struct control_route *route,
+                         const char *command, const char *correlation, const struct buf *text)
+{
+	struct control_answer *a = malloc(sizeof(*a) + text->len);
+
+	if (a == NULL) {
+		log_error("control", "an answer was lost: out of memory");
+		return;
+	}
+	*a = (struct control_answer){.route = *route,
+	                             .lsn = store_lsn(c->store),
+	                             .since_us = clock_mono_us(),
+	                             .len = text->len};
+	memcpy(a->text, text->data, text->len);
+	memcpy(a->command, command, strnlen(command, sizeof(a->command) - 1));
+	a->correlation = correlation != NULL ? strdup(correlation) : NULL;
+	*c->waiting_end = a;
+	c->waiting_end = &a->next;
+}
+
+void control_answer(struct control *c, const struct control_route *route, const char *command,
+                    const char *correlation, const struct buf *data, const struct err *e,
+                    bool when_durable)
+{
+	struct buf text;
+
+	buf_init(&text, CONTROL_ANSWER_MAX);
+	render(&text, command, correlation, data, e);
+	if (text.failed)
+		log_error("control", "an answer was lost: out of memory");
+	else if (when_durable && (e == NULL || e->code == ERR_OK))
+		wait_durable(c, route, command, correlation, &text);
+	else
+		send_responses(c, route, text.data, text.len);
+	buf_fini(&text);
+}
+
+/* ---- dispatch ---- */
+
+static control_f find_handler(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].handler;
+	return NULL;
+}
+
+/* Runs one command; adds its response to `responses` unless it is to be told later. */
+static void run_command(struct control *c, const void *client, const struct control_route *route,
+                        struct json_object *obj, size_t index, struct buf *responses)
+{
+	struct err e = {0};
+	struct control_call call = {.control = c, .client = client, .route = route, .e = &e};
+	control_f handler = NULL;
+	struct jwrite w;
+	struct buf data;
+
+	buf_init(&data, CONTROL_ANSWER_MAX);
+	jwrite_begin(&w, &data);
+	call.out = &w;
+	jread_begin_at(&call.in, obj, &e, "commands", index);
+	call.command = jread_str(&call.in, "command", 1, 31);
+	call.correlation = jread_str_or(&call.in, "correlationData", 0, CORRELATION_MAX, NULL);
+	if (call.command != NULL && !jread_failed(&call.in)) {
+		handler = find_handler(call.command);
+		if (handler == NULL)
+			jread_fail(&call.in, "command", "there is no command '%s'", call.command);
+	}
+	if (handler != NULL && handler(&call) == ERR_OK && data.failed)
+		err_set(&e, ERR_OUT_OF_MEMORY, "the answer would be too large");
+	if (call.later) {
+		; /* its handler answers */
+	} else if (call.when_durable && e.code == ERR_OK) {
+		control_answer(c, route, call.command, call.correlation, &data, NULL, true);
+	} else {
+		if (responses->len > 0)
+			buf_add_char(responses, ',');
+		render(responses, call.command, call.correlation, &data, &e);
+	}
+	buf_fini(&data);
+}
+
+static enum err_code run_all(struct control *c, const void *client,
+                             const struct control_route *route, struct json_object *doc,
+                             struct buf *responses, struct err *e)
+{
+	struct json_object *list;
+	struct jread r;
+
+	jread_begin(&r, doc, e);
+	list = jread_array(&r, "commands", 1, CONTROL_COMMANDS_MAX);
+	if (jread_end(&r) != ERR_OK)
+		return e->code;
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		run_command(c, client, route, json_object_array_get_idx(list, i), i, responses);
+	return ERR_OK;
+}
+
+void control_message(struct control *c, const void *client, const struct control_route *route,
+                     const char *payload, size_t len)
+{
+	struct json_object *doc = NULL;
+	struct buf responses;
+	struct err e = {0};
+
+	buf_init(&responses, CONTROL_ANSWER_MAX);
+	if (len > CONTROL_MESSAGE_MAX)
+		err_set(&e, ERR_PAYLOAD_TOO_LARGE, "more than %u bytes", CONTROL_MESSAGE_MAX);
+	else
+		doc = jread_parse(payload, len, &e);
+	if (doc == NULL || run_all(c, client, route, doc, &responses, &e) != ERR_OK)
+		render(&responses, NULL, NULL, NULL, &e);
+	json_object_put(doc);
+	if (responses.failed) {
+		buf_reset(&responses);
+		err_set(&e, ERR_OUT_OF_MEMORY, "the answers would be too large: send fewer commands");
+		render(&responses, NULL, NULL, NULL, &e);
+	}
+	if (responses.len > 0)
+		send_responses(c, route, responses.data, responses.len);
+	buf_fini(&responses);
+}
+
+bool control_read_worker(struct jread *r, struct worker_id *id)
+{
+	const char *text = jread_str(r, "worker_id", 1, WORKER_ID_MAX);
+
+	if (text != NULL && !worker_id_parse(text, strlen(text), id))
+		jread_fail(r, "worker_id", "is not a worker id");
+	return !jread_failed(r);
+}
+
+/* ---- the turn's end ---- */
+
+static void answer_waiting(struct control *c, int64_t now_us)
+{
+	static const struct err not_durable = {ERR_STORE_UNAVAILABLE,
+	                                       "the broker's storage does not take it; it is in "
+	                                       "force, and is stored as soon as it can be"};
+	struct control_answer *a;
+
+	while ((a = c->waiting) != NULL) {
+		bool durable = store_durable(c->store) >= a->lsn;
+
+		if (!durable && now_us - a->since_us < WAITING_MAX_US)
+			break;
+		c->waiting = a->next;
+		if (durable)
+			send_responses(c, &a->route, a->text, a->len);
+		else
+			control_answer(c, &a->route, a->command, a->correlation, NULL, &not_durable,
+			               false);
+		free(a->correlation);
+		free(a);
+	}
+	if (c->waiting == NULL)
+		c->waiting_end = &c->waiting;
+}
+
+bool control_tick(struct control *c, int64_t now_us)
+{
+	bool more = dirsync_tick(c->sync, c, now_us);
+
+	answer_waiting(c, now_us);
+	return more;
+}
+
+enum err_code control_open(struct control *c, const struct options *options,
+                           struct connset *conns, struct directory *directory,
+                           struct store *store, struct publish *publish, struct err *e)
+{
+	*c = (struct control){.options = options,
+	                      .conns = conns,
+	                      .directory = directory,
+	                      .store = store,
+	                      .publish = publish};
+	htab_init(&c->clients, hash_client);
+	c->waiting_end = &c->waiting;
+	c->sync = dirsync_new();
+	return c->sync != NULL ? ERR_OK : err_set(e, ERR_OUT_OF_MEMORY, NULL);
+}
+
+void control_close(struct control *c)
+{
+	struct control_answer *a;
+	struct control_client *cc;
+
+	while ((a = c->waiting) != NULL) {
+		c->waiting = a->next;
+		free(a->correlation);
+		free(a);
+	}
+	for (size_t pos = 0; (cc = htab_next(&c->clients, &pos)) != NULL;)
+		free(cc);
+	htab_fini(&c->clients);
+	dirsync_free(c->sync);
+}

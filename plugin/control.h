@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* control.h - the commands of bridges, on $CONTROL/rollcall/v1: envelope, dispatch, answers.
+ * docs/reference/control.md is the format. Handlers are in control_conn.c and control_sync.c.
+ *
+ * Only clients that were seen to log in as one of control_users are obeyed: Mosquitto 2.1 runs
+ * this callback also for clients of listeners that never asked the plugin.
+ * Thread: the broker's.
+ */
+#pragma once
+
+#include "plugin/conn.h"
+#include "plugin/directory.h"
+#include "protocol/jread.h"
+
+#define CONTROL_MESSAGE_MAX (1024u * 1024)
+#define CONTROL_COMMANDS_MAX 1000
+#define CONTROL_ANSWER_MAX (16u * 1024 * 1024)
+
+/* Where an answer goes: kept when it has to wait. */
+struct control_route {
+	char client_id[256];
+	char topic[256];
+	uint8_t correlation[128]; /* MQTT 5 correlation data */
+	uint16_t correlation_len;
+};
+
+struct dirsync;
+
+struct control {
+	const struct options *options;
+	struct connset *conns;
+	struct directory *directory;
+	struct store *store;
+	struct publish *publish;
+	struct htab clients;		/* struct control_client, by the broker's pointer */
+	struct control_answer *waiting; /* for their records to be durable, oldest first */
+	struct control_answer **waiting_end;
+	struct dirsync *sync;
+};
+
+struct control_call {
+	struct control *control;
+	const void *client;
+	const struct control_route *route;
+	const char *command, *correlation; /* correlation NULL if it had none */
+	struct jread in;
+	struct jwrite *out; /* inside "data":{ */
+	struct err *e;
+	bool when_durable; /* set by the handler: answer once all that was put is durable */
+	bool later;	   /* set by the handler: it answers itself, with control_answer() */
+};
+
+enum err_code control_open(struct control *c, const struct options *options,
+                           struct connset *conns, struct directory *directory,
+                           struct store *store, struct publish *publish, struct err *e) MUST_CHECK;
+void control_close(struct control *c);
+
+/* A login as a control user was seen (the broker decides whether it is accepted), or its end. */
+void control_client_add(struct control *c, const void *client);
+void control_client_remove(struct control *c, const void *client);
+bool control_client_known(const struct control *c, const void *client);
+
+/* A message on the control topic. Always answered, whatever it holds. */
+void control_message(struct control *c, const void *client, const struct control_route *route,
+                     const char *payload, size_t len);
+
+/* Answers one command: data (the members of its object, as JSON) or e. */
+void control_answer(struct control *c, const struct control_route *route, const char *command,
+                    const char *correlation, const struct buf *data, const struct err *e,
+                    bool when_durable);
+
+/* The turn's end: answers whose records became durable, a slice of a synchronisation's end.
+ * True if the loop must turn again soon. */
+bool control_tick(struct control *c, int64_t now_us);
+
+/* ---- handlers: each reads call->in, writes call->out, returns call->e->code ---- */
+
+typedef enum err_code (*control_f)(struct control_call *call);
+
+enum err_code control_list_connections(struct control_call *call);
+enum err_code control_get_connection(struct control_call *call);
+enum err_code control_send(struct control_call *call);
+enum err_code control_disconnect(struct control_call *call);
+enum err_code control_put_workers(struct control_call *call);
+enum err_code control_delete_workers(struct control_call *call);
+enum err_code control_get_directory(struct control_call *call);
+enum err_code control_begin_sync(struct control_call *call);
+enum err_code control_end_sync(struct control_call *call);
+
+/* Reads the member worker_id. False: the reader has failed. */
+bool control_read_worker(struct jread *r, struct worker_id *id);

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* control_conn.c - commands about connections: list, get, send, disconnect. */
+#include "plugin/control.h"
+
+#include "protocol/clock.h"
+#include "protocol/topics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_LIMIT_MAX 1000
+#define LIST_LIMIT_DEFAULT 250
+#define SEND_PAYLOAD_MAX (256u * 1024)
+#define MESSAGE_TEXT_MAX 500
+
+/* ---- listConnections ---- */
+
+struct id_list {
+	struct worker_id *ids;
+	size_t len, max;
+};
+
+static void collect_id(void *arg, const char *key, size_t key_len, struct slice value)
+{
+	struct id_list *list = arg;
+
+	(void)value;
+	if (list->len < list->max && worker_id_parse(key, key_len, &list->ids[list->len]))
+		list->len++;
+}
+
+static void write_reported(struct jwrite *w, struct store *store, const struct worker_id *id)
+{
+	struct reported_state state;
+
+	if (!reported_load(store, id, &state)) {
+		jwrite_null(w, "reported");
+		return;
+	}
+	jwrite_object(w, "reported");
+	jwrite_str(w, "engine_status", state.engine_status[0] ? state.engine_status : NULL);
+	jwrite_time(w, "at", state.at_ms);
+	jwrite_object_end(w);
+}
+
+static void write_listed(struct control_call *call, const struct id_list *list,
+                         bool only_connected)
+{
+	struct control *c = call->control;
+	struct presence p;
+
+	jwrite_str(call->out, "node", c->publish->node);
+	jwrite_i64(call->out, "boot", c->publish->boot);
+	jwrite_i64(call->out, "seq", c->publish->seq);
+	jwrite_array(call->out, "connections");
+	for (size_t i = 0; i < list->len; i++) {
+		if (!connset_presence(c->conns, &list->ids[i], &p) ||
+		    (only_connected && p.state != PRESENCE_ONLINE))
+			continue;
+		jwrite_object(call->out, NULL);
+		presence_write_fields(call->out, &p, c->publish->node);
+		write_reported(call->out, c->store, &list->ids[i]);
+		jwrite_object_end(call->out);
+	}
+	jwrite_array_end(call->out);
+}
+
+static enum err_code ids_of_array(struct control_call *call, struct json_object *array,
+                                  struct id_list *list)
+{
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *item = json_object_array_get_idx(array, i);
+
+		if (!json_object_is_type(item, json_type_string) ||
+		    !worker_id_parse(json_object_get_string(item),
+		                     (size_t)json_object_get_string_len(item),
+		                     &list->ids[list->len]))
+			return err_set(call->e, ERR_INVALID_REQUEST, "ids[%zu]: is not a worker id", i);
+		list->len++;
+	}
+	return ERR_OK;
+}
+
+enum err_code control_list_connections(struct control_call *call)
+{
+	const char *after = jread_str_or(&call->in, "after", 1, WORKER_ID_MAX, NULL);
+	const char *only = jread_str_or(&call->in, "only", 1, 16, NULL);
+	int64_t limit = jread_i64_or(&call->in, "limit", LIST_LIMIT_DEFAULT, 1, LIST_LIMIT_MAX);
+	struct json_object *ids = jread_array_or_null(&call->in, "ids", LIST_LIMIT_MAX);
+	struct id_list list = {.max = LIST_LIMIT_MAX + 64};
+	char next[STORE_KEY_MAX + 1] = "";
+	bool more = false;
+
+	if (only != NULL && strcmp(only, "connected") != 0)
+		jread_fail(&call->in, "only", "must be \"connected\"");
+	if (jread_failed(&call->in))
+		return call->e->code;
+	list.ids = malloc(list.max * sizeof(*list.ids));
+	if (list.ids == NULL)
+		return err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
+	/* The directory, not the objects: it is durable before a worker can connect, so its order
+	 * of keys is stable while pages are read. */
+	if (ids == NULL)
+		more = store_page(call->control->store, STORE_DIRECTORY, after, (size_t)limit,
+		                  collect_id, &list, next);
+	if (ids == NULL || ids_of_array(call, ids, &list) == ERR_OK) {
+		write_listed(call, &list, only != NULL);
+		jwrite_str(call->out, "next", more ? next : NULL);
+	}
+	free(list.ids);
+	return call->e->code;
+}
+
+/* ---- getConnection ---- */
+
+static void write_session(struct jwrite *w, const struct session *s)
+{
+	jwrite_object(w, NULL);
+	jwrite_str(w, "client_id", s->client_id);
+	jwrite_i64(w, "generation", s->generation);
+	jwrite_str(w, "transport", s->websockets ? "websockets" : "tcp");
+	jwrite_str(w, "address", s->address);
+	jwrite_str(w, "protocol_version", s->version == 5 ? "5" : s->version == 4 ? "3.1.1" : "3.1");
+	jwrite_i64(w, "keepalive", s->keepalive);
+	jwrite_time(w, "connected_at", s->connected_ms);
+	jwrite_time(w, "last_message_at", s->last_message_ms);
+	jwrite_i64(w, "messages_received", s->messages_in);
+	jwrite_i64(w, "bytes_received", s->bytes_in);
+	jwrite_i64(w, "messages_sent", s->messages_out);
+	jwrite_i64(w, "bytes_sent", s->bytes_out);
+	jwrite_object_end(w);
+}
+
+static void write_sessions(struct jwrite *w, const struct conn *conn)
+{
+	const struct session *s;
+
+	jwrite_array(w, "sessions");
+	if (conn != NULL)
+		TAILQ_FOREACH (s, &conn->sessions, of_conn)
+			if (s->state == SESSION_LIVE || s->state == SESSION_CLOSING)
+				write_session(w, s);
+	jwrite_array_end(w);
+}
+
+static void write_reported_state(struct jwrite *w, struct store *store,
+                                 const struct worker_id *id)
+{
+	struct reported_state state;
+
+	if (!reported_load(store, id, &state)) {
+		jwrite_null(w, "reported_state");
+		jwrite_null(w, "reported_at");
+		return;
+	}
+	jwrite_raw(w, "reported_state", state.json.data, state.json.len);
+	jwrite_time(w, "reported_at", state.at_ms);
+}
+
+static void write_connection(struct control_call *call, const struct presence *p)
+{
+	struct control *c = call->control;
+	struct jwrite *w = call->out;
+
+	jwrite_object(w, "connection");
+	jwrite_str(w, "worker_id", p->worker.text);
+	jwrite_str(w, "state", presence_state_name(p->state));
+	jwrite_bool(w, "connected", p->state == PRESENCE_ONLINE);
+	jwrite_i64(w, "session_count", p->sessions);
+	jwrite_str(w, "node", c->publish->node);
+	jwrite_i64(w, "boot", p->pos.boot);
+	jwrite_i64(w, "seq", p->pos.seq);
+	jwrite_i64(w, "generation", p->generation);
+	jwrite_time(w, "at", p->at_ms);
+	jwrite_str(w, "reason", presence_reason_name(p->reason));
+	jwrite_str(w, "detail", p->detail[0] != '\0' ? p->detail : NULL);
+	jwrite_time(w, "connected_since", p->connected_since_ms);
+	jwrite_time(w, "disconnected_since", p->disconnected_since_ms);
+	jwrite_bool(w, "hibernated", false);
+	write_reported_state(w, c->store, &p->worker);
+	write_sessions(w, connset_find(c->conns, &p->worker));
+	jwrite_object_end(w);
+}
+
+static bool is_known(struct control *c, const struct worker_id *id)
+{
+	struct dir_entry entry;
+
+	return directory_get(c->directory, id, &entry) && entry.status != DIR_DELETED;
+}
+
+enum err_code control_get_connection(struct control_call *call)
+{
+	struct worker_id id;
+	struct presence p;
+
+	if (!control_read_worker(&call->in, &id))
+		return call->e->code;
+	if (!connset_presence(call->control->conns, &id, &p)) {
+		if (!is_known(call->control, &id))
+			return err_set(call->e, ERR_WORKER_NOT_FOUND, NULL);
+		p = (struct presence){.worker = id, .state = PRESENCE_OFFLINE};
+	}
+	write_connection(call, &p);
+	return ERR_OK;
+}
+
+/* ---- send ---- */
+
+struct send_order {
+	char topic[TOPIC_MAX];
+	const char *payload;
+	size_t len;
+	const char *target; /* "any", "all" or a client id */
+	uint32_t expiry_s;
+};
+
+static void read_payload(struct jread *r, struct send_order *order)
+{
+	struct json_object *value = jread_any(r, "payload");
+
+	if (value == NULL) {
+		jread_fail(r, "payload", "is missing");
+		return;
+	}
+	if (json_object_is_type(value, json_type_string)) {
+		order->payload = json_object_get_string(value);
+		order->len = (size_t)json_object_get_string_len(value);
+	} else {
+		order->payload = json_object_to_json_string_length(
+			value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &order->len);
+	}
+	if (order->payload == NULL || order->len > SEND_PAYLOAD_MAX)
+		jread_fail(r, "payload", "has more than %u bytes", SEND_PAYLOAD_MAX);
+}
+
+static void read_topic(struct jread *r, const char *root, const struct worker_id *id,
+                       struct send_order *order)
+{
+	const char *name = jread_str(r, "topic", 1, 200);
+	enum worker_topic kind;
+	struct worker_id same;
+	struct buf topic;
+
+	if (name == NULL)
+		return;
+	buf_init(&topic, TOPIC_MAX - 1);
+	buf_printf(&topic, "%s/%s/%s", root, id->text, name);
+	if (topic.failed || strpbrk(name, "+#") != NULL ||
+	    !topic_match_worker(root, topic.data, &same, &kind) || !worker_may_subscribe(kind) ||
+	    kind == WORKER_TOPIC_PRESENCE)
+		jread_fail(r, "topic", "a worker does not receive '%.60s'", name);
+	else
+		memcpy(order->topic, topic.data, topic.len + 1);
+	buf_fini(&topic);
+}
+
+static void deliver(struct connset *set, struct session *s, const struct send_order *order)
+{
+	publish_to_session(set->publish, s->client_id, s->websockets, order->topic, order->payload,
+	                   order->len, s->version == 5 ? order->expiry_s : 0);
+	s->messages_out++;
+	s->bytes_out += (int64_t)order->len;
+}
+
+static struct session *newest_live(const struct conn *conn)
+{
+	struct session *s, *newest = NULL;
+
+	TAILQ_FOREACH (s, &conn->sessions, of_conn)
+		if (s->state == SESSION_LIVE &&
+		    (newest == NULL || s->generation > newest->generation))
+			newest = s;
+	return newest;
+}
+
+/* Delivers to the live sessions that the target names; how many they were, and the newest. */
+static int deliver_to_targets(struct connset *set, struct conn *conn,
+                              const struct send_order *order, int64_t *generation)
+{
+	struct session *s;
+	bool all = strcmp(order->target, "all") == 0;
+	int n = 0;
+
+	if (strcmp(order->target, "any") == 0) {
+		s = newest_live(conn);
+		if (s == NULL)
+			return 0;
+		deliver(set, s, order);
+		*generation = s->generation;
+		return 1;
+	}
+	TAILQ_FOREACH (s, &conn->sessions, of_conn) {
+		if (s->state != SESSION_LIVE || (!all && strcmp(s->client_id, order->target) != 0))
+			continue;
+		deliver(set, s, order);
+		if (s->generation > *generation)
+			*generation = s->generation;
+		n++;
+	}
+	return n;
+}
+
+enum err_code control_send(struct control_call *call)
+{
+	struct control *c = call->control;
+	struct send_order order = {0};
+	int64_t generation = 0;
+	struct worker_id id;
+	struct conn *conn;
+	int n;
+
+	if (!control_read_worker(&call->in, &id))
+		return call->e->code;
+	read_topic(&call->in, c->options->topic_root, &id, &order);
+	read_payload(&call->in, &order);
+	order.target = jread_str_or(&call->in, "target", 1, CLIENT_ID_MAX, "any");
+	order.expiry_s = (uint32_t)jread_i64_or(&call->in, "message_expiry", 0, 0, UINT32_MAX);
+	if (jread_failed(&call->in))
+		return call->e->code;
+	conn = connset_find(c->conns, &id);
+	n = conn != NULL ? deliver_to_targets(c->conns, conn, &order, &generation) : 0;
+	if (n == 0)
+		return is_known(c, &id) ? err_set(call->e, ERR_NOT_CONNECTED, NULL)
+		                        : err_set(call->e, ERR_WORKER_NOT_FOUND, NULL);
+	jwrite_i64(call->out, "generation", generation);
+	jwrite_i64(call->out, "sessions", n);
+	return ERR_OK;
+}
+
+/* ---- disconnect ---- */
+
+static const struct {
+	const char *code;
+	enum presence_reason reason;
+} close_codes[] = {
+	{"KICKED",         REASON_KICKED       },
+	{"WORKER_REVOKED", REASON_REVOKED      },
+	{"WORKER_DELETED", REASON_DELETED      },
+	{"TOKEN_EXPIRED",  REASON_TOKEN_EXPIRED},
+};
+
+static bool has_client_id(const struct session *s, const void *client_id)
+{
+	return strcmp(s->client_id, client_id) == 0;
+}
+
+enum err_code control_disconnect(struct control_call *call)
+{
+	const char *client_id = jread_str_or(&call->in, "client_id", 1, CLIENT_ID_MAX, NULL);
+	const char *code = jread_str_or(&call->in, "code", 1, 32, "KICKED");
+	const char *message =
+		jread_str_or(&call->in, "message", 0, MESSAGE_TEXT_MAX, "closed by an operator");
+	struct worker_id id;
+	size_t i = 0;
+	int n;
+
+	if (!control_read_worker(&call->in, &id))
+		return call->e->code;
+	while (i < ARRAY_LEN(close_codes) && strcmp(close_codes[i].code, code) != 0)
+		i++;
+	if (i == ARRAY_LEN(close_codes)) {
+		jread_fail(&call->in, "code", "'%s' is none that is known", code);
+		return call->e->code;
+	}
+	n = conn_close_sessions(call->control->conns, &id, close_codes[i].reason, code, message,
+	                        client_id != NULL ? has_client_id : NULL, client_id);
+	if (n == 0)
+		return err_set(call->e, ERR_NOT_CONNECTED, NULL);
+	jwrite_i64(call->out, "sessions", n);
+	return ERR_OK;
+}

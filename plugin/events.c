@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* events.c - from the broker's structs to calls of our own. */
+#include "plugin/events.h"
+
+#include "plugin/plugin.h"
+#include "plugin/report.h"
+#include "protocol/clock.h"
+#include "protocol/log.h"
+
+#include <mosquitto.h>
+#include <mosquitto_broker.h>
+#include <mosquitto_plugin.h>
+#include <mqtt_protocol.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NO_TICK_US 5000000
+
+/* EVENT_CONNECT's and EVENT_CLIENT_OFFLINE's data begin as the disconnect event's do. */
+struct client_event {
+	void *future;
+	struct mosquitto *client;
+	int reason;
+};
+
+int on_reload(int event, void *event_data, void *userdata)
+{
+	struct plugin *p = userdata;
+
+	(void)event;
+	(void)event_data;
+	/* SIGHUP: every known client is about to be authenticated again. Returning anything but 0
+	 * would end Mosquitto 2.1. */
+	p->reloading = true;
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* ---- login ---- */
+
+static void read_login(const struct mosquitto_evt_basic_auth *ev, struct login *out)
+{
+	const char *address = mosquitto_client_address(ev->client);
+
+	/* 2.0.11 writes the IPv4 peer of a WebSocket as an IPv4-mapped IPv6 address. */
+	if (address != NULL && strncmp(address, "::ffff:", 7) == 0)
+		address += 7;
+	*out = (struct login){.client = ev->client,
+	                      .client_id = mosquitto_client_id(ev->client),
+	                      .username = ev->username,
+	                      .password = ev->password,
+	                      .address = address != NULL ? address : "",
+	                      .websockets = mosquitto_client_protocol(ev->client) == mp_websockets,
+	                      .clean = mosquitto_client_clean_session(ev->client),
+	                      .version = mosquitto_client_protocol_version(ev->client),
+	                      .keepalive = mosquitto_client_keepalive(ev->client)};
+}
+
+static void check_ticks(struct plugin *p)
+{
+	if (p->conns.turn > 0 || p->said_no_tick || clock_mono_us() - p->started_us < NO_TICK_US)
+		return;
+	p->said_no_tick = true;
+	log_error("plugin", "the broker raises no tick events, so nothing can work: Mosquitto "
+	                    "2.0.11 does so under per_listener_settings true; set it to false");
+}
+
+/* SIGHUP authenticates again whoever has a session. True if that is what this login is; *rc is
+ * then its answer. */
+static bool is_reauthentication(struct plugin *p, const struct login *login, int *rc)
+{
+	const struct session *s;
+
+	if (!p->reloading)
+		return false;
+	s = connset_session(&p->conns, login->client);
+	if (s != NULL && strcmp(s->client_id, login->client_id) == 0) {
+		*rc = s->state == SESSION_PENDING || s->state == SESSION_LIVE ? MOSQ_ERR_SUCCESS
+		                                                              : MOSQ_ERR_AUTH;
+		return true;
+	}
+	/* A client that we do not know, over TCP, in the turn of a reload: not a new login, for
+	 * those were read before the reload began, but a session that outlived its connection
+	 * (MQTT 5 session expiry). It ends here. On 2.0 WebSockets are read after the reload, so
+	 * there it is a login like any other. */
+	*rc = MOSQ_ERR_AUTH;
+	return s == NULL && !login->websockets;
+}
+
+static int login_worker(struct plugin *p, const struct login *login)
+{
+	struct token_hash token;
+	struct worker_id id;
+	struct err e = {0};
+	enum refusal refusal;
+	int rc;
+
+	if (is_reauthentication(p, login, &rc))
+		return rc;
+	check_ticks(p);
+	refusal = admit_worker(&p->directory, &p->conns, login, &id, &token);
+	if (refusal != ADMITTED) {
+		audit_refused(&p->audit, refusal, id.text, login->client_id, login->address);
+		return MOSQ_ERR_AUTH;
+	}
+	if (session_admit(&p->conns, &id, login, &token, &e) != ERR_OK) {
+		log_error("admit", "worker=%s %s", id.text, e.msg);
+		return MOSQ_ERR_AUTH;
+	}
+	return MOSQ_ERR_SUCCESS;
+}
+
+int on_basic_auth(int event, void *event_data, void *userdata)
+{
+	const struct mosquitto_evt_basic_auth *ev = event_data;
+	struct plugin *p = userdata;
+	struct worker_id id;
+	struct login login;
+	bool control;
+
+	(void)event;
+	read_login(ev, &login);
+	control = login.username != NULL && options_is_control_user(&p->options, login.username);
+	if (!control && login.username != NULL && directory_owns(&p->directory, login.username))
+		return login_worker(p, &login);
+	/* Somebody else. The broker throws out whoever has the client id, so nobody may come with a
+	 * worker's. */
+	if (admit_is_worker_client_id(&p->directory, login.client_id, &id)) {
+		audit_refused(&p->audit, REFUSED_CLIENT_ID_REFUSED, id.text, login.client_id,
+		              login.address);
+		return MOSQ_ERR_AUTH;
+	}
+	if (control)
+		control_client_add(&p->control, ev->client);
+	return MOSQ_ERR_PLUGIN_DEFER;
+}
+
+/* ---- access ---- */
+
+static int to_mosq(enum access access)
+{
+	switch (access) {
+	case ACCESS_ALLOW:
+		return MOSQ_ERR_SUCCESS;
+	case ACCESS_DENY:
+		return MOSQ_ERR_ACL_DENIED;
+	case ACCESS_DEFER:
+		break;
+	}
+	return MOSQ_ERR_PLUGIN_DEFER;
+}
+
+static bool to_op(int access, enum access_op *op)
+{
+	switch (access) {
+	case MOSQ_ACL_READ:
+		*op = ACCESS_READ;
+		return true;
+	case MOSQ_ACL_WRITE:
+		*op = ACCESS_WRITE;
+		return true;
+	case MOSQ_ACL_SUBSCRIBE:
+		*op = ACCESS_SUBSCRIBE;
+		return true;
+	case MOSQ_ACL_UNSUBSCRIBE:
+		*op = ACCESS_UNSUBSCRIBE;
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_kind(const struct plugin *p, const char *topic, const struct worker_id *worker,
+                    enum worker_topic kind)
+{
+	enum worker_topic found;
+	struct worker_id id;
+
+	return topic_match_worker(p->options.topic_root, topic, &id, &found) && found == kind &&
+	       worker_id_equal(&id, worker);
+}
+
+static enum access_phase phase_of(const struct session *s)
+{
+	switch (s->state) {
+	case SESSION_PENDING:
+	case SESSION_LIVE:
+		return PHASE_LIVE;
+	case SESSION_ENDED:
+		return PHASE_ENDED;
+	case SESSION_CLOSING:
+		break;
+	}
+	return PHASE_NONE;
+}
+
+static void count_message(struct session *s, enum access_op op, uint32_t len)
+{
+	if (op == ACCESS_WRITE) {
+		s->messages_in++;
+		s->bytes_in += len;
+		s->last_message_ms = clock_unix_ms();
+	} else if (op == ACCESS_READ) {
+		s->messages_out++;
+		s->bytes_out += len;
+	}
+}
+
+/* A write that passes: a will, or a message; and whether its payload may pass. */
+static enum access check_write(struct plugin *p, struct session *s,
+                               const struct mosquitto_evt_acl_check *ev)
+{
+	char detail[PRESENCE_DETAIL_MAX + 1];
+	bool has_detail;
+
+	if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL)) {
+		has_detail = report_will_reason(ev->payload, ev->payloadlen, detail);
+		session_will(&p->conns, s, has_detail ? detail : NULL);
+	} else if (ev->payloadlen > REPORTED_MAX_BYTES &&
+	           is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE)) {
+		return ACCESS_DENY;
+	}
+	return ACCESS_ALLOW;
+}
+
+static enum access check_session_access(struct plugin *p, struct session *s,
+                                        const struct mosquitto_evt_acl_check *ev,
+                                        const struct access_request *rq)
+{
+	enum access access;
+
+	/* On 2.0, that it may ask proves that it was accepted. */
+	if (!p->conns.has_connect_event)
+		session_accept(&p->conns, s);
+	access = access_worker(&p->rules, &s->conn->id, phase_of(s), rq);
+	/* After the end a write can only be the will: a loss, whatever becomes of the message. */
+	if (s->state == SESSION_ENDED && rq->op == ACCESS_WRITE)
+		session_will(&p->conns, s, NULL);
+	if (access == ACCESS_ALLOW && rq->op == ACCESS_WRITE)
+		access = check_write(p, s, ev);
+	if (access == ACCESS_ALLOW)
+		count_message(s, rq->op, ev->payloadlen);
+	return access;
+}
+
+/* A client with a worker's name and no session of ours: its will, delayed beyond its end; a
+ * session that outlived its connection; or the broker asking on behalf of a retained message's
+ * author (check_retain_source), with a pointer to nothing. */
+static enum access check_absent_worker(struct plugin *p, const char *username,
+                                       const struct mosquitto_evt_acl_check *ev,
+                                       const struct access_request *rq)
+{
+	char detail[PRESENCE_DETAIL_MAX + 1];
+	struct worker_id id;
+	enum access access;
+
+	if (!worker_id_parse(username, strlen(username), &id))
+		return ACCESS_DENY;
+	access = access_worker(&p->rules, &id, PHASE_ENDED, rq);
+	if (access == ACCESS_ALLOW && report_will_reason(ev->payload, ev->payloadlen, detail))
+		conn_late_will(&p->conns, &id, detail);
+	else if (access == ACCESS_ALLOW)
+		conn_late_will(&p->conns, &id, NULL);
+	if (rq->op == ACCESS_WRITE && rq->retain && p->options.app_retain)
+		access = access_worker(&p->rules, &id, PHASE_LIVE, rq);
+	return access;
+}
+
+int on_acl_check(int event, void *event_data, void *userdata)
+{
+	const struct mosquitto_evt_acl_check *ev = event_data;
+	struct access_request rq = {.topic = ev->topic, .retain = ev->retain};
+	struct plugin *p = userdata;
+	struct session *s;
+	const char *username;
+
+	(void)event;
+	if (!to_op(ev->access, &rq.op))
+		return MOSQ_ERR_PLUGIN_DEFER;
+	s = connset_session(&p->conns, ev->client);
+	if (s != NULL)
+		return to_mosq(check_session_access(p, s, ev, &rq));
+	username = mosquitto_client_username(ev->client);
+	if (username != NULL && options_is_control_user(&p->options, username) &&
+	    control_client_known(&p->control, ev->client))
+		return to_mosq(access_control(&p->rules, &rq));
+	if (username != NULL && directory_owns(&p->directory, username))
+		return to_mosq(check_absent_worker(p, username, ev, &rq));
+	return to_mosq(access_other(&p->rules, &rq));
+}
+
+/* ---- messages ---- */
+
+int on_message(int event, void *event_data, void *userdata)
+{
+	const struct mosquitto_evt_message *ev = event_data;
+	struct plugin *p = userdata;
+	struct err e = {0};
+	struct session *s = connset_session(&p->conns, ev->client);
+
+	(void)event;
+	if (s == NULL || ev->topic == NULL)
+		return MOSQ_ERR_SUCCESS;
+	/* A will raises no message event: what looked like one was a message of a live client. */
+	if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL))
+		session_not_will(s);
+	else if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE) &&
+	         report_state(p->store, &s->conn->id, ev->payload, ev->payloadlen, &e) != ERR_OK)
+		log_debug("report", "worker=%s state left out: %s", s->conn->id.text, e.msg);
+	return MOSQ_ERR_SUCCESS;
+}
+
+static void read_route(const struct mosquitto_evt_control *ev, struct control_route *out)
+{
+	char *topic = NULL;
+	void *correlation = NULL;
+	uint16_t len = 0;
+
+	*out = (struct control_route){0};
+	snprintf(out->client_id, sizeof(out->client_id), "%s", mosquitto_client_id(ev->client));
+	snprintf(out->topic, sizeof(out->topic), "%s", TOPIC_CONTROL_RESPONSE);
+	if (ev->properties == NULL)
+		return;
+	if (mosquitto_property_read_string(ev->properties, MQTT_PROP_RESPONSE_TOPIC, &topic,
+	                                   false) != NULL &&
+	    strlen(topic) < sizeof(out->topic))
+		memcpy(out->topic, topic, strlen(topic) + 1);
+	if (mosquitto_property_read_binary(ev->properties, MQTT_PROP_CORRELATION_DATA, &correlation,
+	                                   &len, false) != NULL &&
+	    len <= sizeof(out->correlation)) {
+		memcpy(out->correlation, correlation, len);
+		out->correlation_len = len;
+	}
+	free(topic);
+	free(correlation);
+}
+
+int on_control(int event, void *event_data, void *userdata)
+{
+	const struct mosquitto_evt_control *ev = event_data;
+	struct plugin *p = userdata;
+	const char *username = mosquitto_client_username(ev->client);
+	struct control_route route;
+
+	(void)event;
+	/* Always 0: any other answer disconnects the client. */
+	if (!control_client_known(&p->control, ev->client) || username == NULL ||
+	    !options_is_control_user(&p->options, username)) {
+		log_warn("control", "a client that is not one of control_users was ignored");
+		return MOSQ_ERR_SUCCESS;
+	}
+	read_route(ev, &route);
+	control_message(&p->control, ev->client, &route, ev->payload, ev->payloadlen);
+	return MOSQ_ERR_SUCCESS;
+}
+
+/* ---- the connection's life ---- */
+
+int on_connect(int event, void *event_data, void *userdata)
+{
+	const struct client_event *ev = event_data;
+	struct plugin *p = userdata;
+	struct session *s = connset_session(&p->conns, ev->client);
+
+	(void)event;
+	if (s != NULL)
+		session_accept(&p->conns, s);
+	return MOSQ_ERR_SUCCESS;
+}
+
+static enum end_cause cause_of(int reason)
+{
+	switch (reason) {
+	case -1: /* 2.0, always */
+		return END_UNKNOWN;
+	case MOSQ_ERR_SUCCESS:
+		return END_GOODBYE;
+	case MOSQ_ERR_KEEPALIVE:
+		return END_KEEPALIVE;
+	case MOSQ_ERR_PROTOCOL:
+	case MOSQ_ERR_MALFORMED_PACKET:
+	case MOSQ_ERR_MALFORMED_UTF8:
+	case MOSQ_ERR_OVERSIZE_PACKET:
+	case MOSQ_ERR_PAYLOAD_SIZE:
+		return END_PROTOCOL;
+	case MOSQ_ERR_AUTH:
+	case MQTT_RC_ADMINISTRATIVE_ACTION:
+		return END_KICKED;
+	default:
+		return END_LOST;
+	}
+}
+
+int on_disconnect(int event, void *event_data, void *userdata)
+{
+	const struct client_event *ev = event_data;
+	struct plugin *p = userdata;
+	struct session *s = connset_session(&p->conns, ev->client);
+
+	(void)event;
+	/* Unknown pointers are failed logins, repeated or late events, and other users. */
+	if (s != NULL)
+		session_end(&p->conns, s, cause_of(ev->reason));
+	control_client_remove(&p->control, ev->client);
+	return MOSQ_ERR_SUCCESS;
+}
+
+int on_tick(int event, void *event_data, void *userdata)
+{
+	(void)event;
+	(void)event_data;
+	plugin_tick(userdata);
+	return MOSQ_ERR_SUCCESS;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "plugin/journal.h"
+
+#include "plugin/codec.h"
+#include "protocol/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEADER_BYTES 16			   /* length, CRC */
+#define RECORD_MAX (1024 * 1024)	   /* far above the largest record, 8 KiB of state */
+#define FILE_MAX_BYTES (1024L * 1024 * 1024) /* refuse to read a file that cannot be ours */
+
+enum { FLAG_DELETED = 1 };
+
+/* CRC-32C (Castagnoli), bit by bit reversed; the table is made at first use. */
+static uint32_t crc32c(const void *bytes, size_t len)
+{
+	static uint32_t table[256];
+	const uint8_t *p = bytes;
+	uint32_t crc = ~0u;
+
+	if (table[1] == 0)
+		for (uint32_t i = 0; i < 256; i++) {
+			uint32_t c = i;
+
+			for (int k = 0; k < 8; k++)
+				c = c & 1 ? c >> 1 ^ 0x82F63B78u : c >> 1;
+			table[i] = c;
+		}
+	for (size_t i = 0; i < len; i++)
+		crc = table[(crc ^ p[i]) & 0xff] ^ crc >> 8;
+	return ~crc;
+}
+
+static int open_one(const char *dir, int index)
+{
+	char path[4096];
+
+	if (snprintf(path, sizeof(path), "%s/journal.%d", dir, index) >= (int)sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+enum err_code journal_open(struct journal *j, const char *dir, struct err *e)
+{
+	*j = (struct journal){.fd = {-1, -1}};
+	for (int i = 0; i < 2; i++) {
+		j->fd[i] = open_one(dir, i);
+		if (j->fd[i] < 0) {
+			err_set(e, ERR_STORE_UNAVAILABLE, "%s/journal.%d: %s", dir, i, strerror(errno));
+			journal_close(j);
+			return e->code;
+		}
+	}
+	return ERR_OK;
+}
+
+void journal_close(struct journal *j)
+{
+	for (int i = 0; i < 2; i++)
+		if (j->fd[i] >= 0)
+			close(j->fd[i]);
+	j->fd[0] = j->fd[1] = -1;
+}
+
+void journal_encode(struct buf *out, const struct journal_record *r)
+{
+	size_t from = out->len, len;
+
+	enc_i64(out, 0); /* the header's place */
+	enc_i64(out, 0);
+	enc_i64(out, (int64_t)r->lsn);
+	enc_u8(out, r->db);
+	enc_u8(out, r->deleted ? FLAG_DELETED : 0);
+	enc_i64(out, (int64_t)r->key_len);
+	enc_bytes(out, r->key, r->key_len);
+	enc_bytes(out, r->value, r->value_len);
+	if (out->failed)
+		return;
+	len = out->len - from - HEADER_BYTES;
+	enc_i64_at(out->data + from, (int64_t)len);
+	enc_i64_at(out->data + from + 8, crc32c(out->data + from + HEADER_BYTES, len));
+}
+
+enum err_code journal_append(struct journal *j, const struct buf *bytes, struct err *e)
+{
+	int fd = j->fd[j->active];
+	size_t done = 0;
+
+	while (done < bytes->len) {
+		ssize_t n = write(fd, bytes->data + done, bytes->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			err_set(e, ERR_STORE_UNAVAILABLE, "journal: %s", strerror(errno));
+			/* Cut off what was written in part: a replay would stop there. */
+			if (ftruncate(fd, j->good_len) != 0)
+				log_warn("journal", "cannot cut back: %s", strerror(errno));
+			return e->code;
+		}
+		done += (size_t)n;
+	}
+	j->good_len += (int64_t)bytes->len;
+	return ERR_OK;
+}
+
+int journal_swap(struct journal *j)
+{
+	int sealed = j->active;
+
+	j->active = 1 - j->active;
+	j->good_len = 0;
+	return sealed;
+}
+
+void journal_clear(const struct journal *j, int sealed)
+{
+	int rc = ftruncate(j->fd[sealed], 0);
+
+	/* Not logged: the log is the broker thread's. What stays is older than LMDB's lsn and
+	 * left out by the next replay. */
+	(void)rc;
+}
+
+static enum err_code read_file(int fd, struct buf *out, struct err *e)
+{
+	struct stat st;
+	char *at;
+
+	if (fstat(fd, &st) != 0 || st.st_size > FILE_MAX_BYTES)
+		return err_set(e, ERR_STORE_UNAVAILABLE, "journal: not readable");
+	buf_init(out, (size_t)st.st_size);
+	at = buf_reserve(out, (size_t)st.st_size);
+	while (at != NULL && out->len < (size_t)st.st_size) {
+		ssize_t n = pread(fd, at + out->len, (size_t)st.st_size - out->len, (off_t)out->len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		out->len += (size_t)n;
+	}
+	if (at == NULL || out->len < (size_t)st.st_size)
+		return err_set(e, ERR_STORE_UNAVAILABLE, "journal: cannot read");
+	return ERR_OK;
+}
+
+/* The record at *pos, which moves behind it. False at the end, or where bytes are torn. */
+static bool next_record(const struct buf *file, size_t *pos, struct journal_record *r)
+{
+	struct dec d;
+	int64_t len, crc;
+
+	dec_begin(&d, file->data + *pos, file->len - *pos);
+	len = dec_i64(&d);
+	crc = dec_i64(&d);
+	if (d.failed || len < 18 || len > RECORD_MAX || len > d.end - d.at ||
+	    crc != crc32c(d.at, (size_t)len))
+		return false;
+	d.end = d.at + len;
+	*pos += HEADER_BYTES + (size_t)len;
+	r->lsn = (uint64_t)dec_i64(&d);
+	r->db = dec_u8(&d);
+	r->deleted = dec_u8(&d) & FLAG_DELETED;
+	r->key_len = (size_t)dec_i64(&d);
+	if (d.failed || r->key_len > (size_t)(d.end - d.at))
+		return false;
+	r->key = d.at;
+	r->value = d.at + r->key_len;
+	r->value_len = (size_t)(d.end - d.at) - r->key_len;
+	return true;
+}
+
+static uint64_t first_lsn(const struct buf *file)
+{
+	struct journal_record r;
+	size_t pos = 0;
+
+	return file->len > 0 && next_record(file, &pos, &r) ? r.lsn : UINT64_MAX;
+}
+
+static enum err_code replay_file(const struct buf *file, journal_replay_f fn, void *arg,
+                                 struct err *e)
+{
+	struct journal_record r;
+	size_t pos = 0;
+
+	while (pos < file->len && next_record(file, &pos, &r))
+		if (fn(arg, &r, e) != ERR_OK)
+			return e->code;
+	if (pos < file->len)
+		log_warn("journal", "%zu bytes at the end are not whole and were left out",
+		         file->len - pos);
+	return ERR_OK;
+}
+
+enum err_code journal_replay(struct journal *j, journal_replay_f fn, void *arg, struct err *e)
+{
+	struct buf file[2] = {0};
+	int older;
+
+	e->code = ERR_OK;
+	if (read_file(j->fd[0], &file[0], e) == ERR_OK &&
+	    read_file(j->fd[1], &file[1], e) == ERR_OK) {
+		older = first_lsn(&file[0]) <= first_lsn(&file[1]) ? 0 : 1;
+		if (replay_file(&file[older], fn, arg, e) == ERR_OK)
+			(void)(replay_file(&file[1 - older], fn, arg, e) == ERR_OK);
+	}
+	buf_fini(&file[0]);
+	buf_fini(&file[1]);
+	return e->code;
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "plugin/publish.h"
+
+#include "protocol/clock.h"
+#include "protocol/log.h"
+#include "protocol/topics.h"
+
+#include <limits.h>
+#include <mosquitto.h>
+#include <mosquitto_broker.h>
+#include <mqtt_protocol.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BATCH_MAX_EVENTS 500
+#define BATCH_MAX_BYTES (1024u * 1024)
+#define EVENT_MAX_BYTES 4096
+#define HEARTBEAT_US 500000
+#define PIECE_BYTES 4096 /* that Mosquitto 2.0.11 sends of a WebSocket's output in a turn */
+#define TURNS_SMALL 2 /* for a message that fits in a piece */
+#define TURNS_MAX 1000
+
+struct retained {
+	struct retained *next;
+	struct worker_id id;
+	size_t len; /* 0 removes the retained message (MQTT 3.1.1 section 3.3.1.3) */
+	char payload[];
+};
+
+void publish_open(struct publish *p, const char *node, const char *topic_root, bool retain)
+{
+	*p = (struct publish){.node = node, .topic_root = topic_root, .retain = retain};
+	buf_init(&p->batch, BATCH_MAX_BYTES);
+	p->end = &p->first;
+}
+
+void publish_close(struct publish *p)
+{
+	struct retained *r;
+
+	while ((r = p->first) != NULL) {
+		p->first = r->next;
+		free(r);
+	}
+	p->end = &p->first;
+	buf_fini(&p->batch);
+}
+
+/* Hands a copy of the payload to the broker. The copy must be the broker's own malloc: with
+ * mosquitto_broker_publish_copy() Mosquitto 2.0 loses count of its memory. */
+static void send(const char *client_id, const char *topic, const void *payload, size_t len,
+                 int qos, bool retain, mosquitto_property *props)
+{
+	void *copy = NULL;
+
+	if (len > INT_MAX)
+		return;
+	if (len > 0) {
+		copy = mosquitto_malloc(len);
+		if (copy == NULL) {
+			log_error("publish", "out of memory");
+			mosquitto_property_free_all(&props);
+			return;
+		}
+		memcpy(copy, payload, len);
+	}
+	if (mosquitto_broker_publish(client_id, topic, (int)len, copy, qos, retain, props) !=
+	    MOSQ_ERR_SUCCESS) {
+		log_error("publish", "the broker refused a message");
+		mosquitto_free(copy);
+		mosquitto_property_free_all(&props);
+	}
+}
+
+static void want_turns(struct publish *p, int64_t turns)
+{
+	if (p->turns_wanted < turns)
+		p->turns_wanted = turns < TURNS_MAX ? turns : TURNS_MAX;
+}
+
+int64_t publish_next_seq(struct publish *p)
+{
+	return ++p->seq;
+}
+
+static void flush_batch(struct publish *p)
+{
+	struct buf out;
+	struct jwrite w;
+
+	if (p->batch_len == 0)
+		return;
+	buf_init(&out, BATCH_MAX_BYTES + 1024);
+	jwrite_begin(&w, &out);
+	jwrite_object(&w, NULL);
+	jwrite_str(&w, "node", p->node);
+	jwrite_i64(&w, "boot", p->boot);
+	jwrite_array(&w, "events");
+	jwrite_raw(&w, NULL, p->batch.data, p->batch.len);
+	jwrite_array_end(&w);
+	jwrite_object_end(&w);
+	/* A batch that memory was too short for shows as a gap in seq, and bridges list anew. */
+	if (!out.failed && !p->batch.failed)
+		send(NULL, TOPIC_PRESENCE_BATCH, out.data, out.len, 1, false, NULL);
+	buf_fini(&out);
+	buf_reset(&p->batch);
+	p->batch_len = 0;
+	want_turns(p, TURNS_SMALL);
+}
+
+static void queue_retained(struct publish *p, const struct worker_id *id, const void *payload,
+                           size_t len)
+{
+	struct retained *r = malloc(sizeof(*r) + len);
+
+	if (r == NULL) {
+		log_error("publish", "worker=%s retained presence lost: out of memory", id->text);
+		return;
+	}
+	*r = (struct retained){.id = *id, .len = len};
+	if (len > 0)
+		memcpy(r->payload, payload, len);
+	*p->end = r;
+	p->end = &r->next;
+}
+
+/* The event as JSON in `out`, which the caller frees. */
+static void render(const struct publish *p, const struct presence *event, struct buf *out)
+{
+	struct jwrite w;
+
+	buf_init(out, EVENT_MAX_BYTES);
+	jwrite_begin(&w, out);
+	presence_write(&w, NULL, event, p->node);
+}
+
+void publish_presence(struct publish *p, const struct presence *event)
+{
+	struct buf json;
+
+	render(p, event, &json);
+	if (json.failed) {
+		p->batch.failed = true;
+	} else {
+		/* A full batch leaves at once; seq stays in order since nothing else is queued. */
+		if (p->batch_len == BATCH_MAX_EVENTS ||
+		    p->batch.len + json.len + 1 > BATCH_MAX_BYTES)
+			flush_batch(p);
+		if (p->batch_len > 0)
+			buf_add_char(&p->batch, ',');
+		buf_add(&p->batch, json.data, json.len);
+		if (p->retain)
+			queue_retained(p, &event->worker, json.data, json.len);
+	}
+	p->batch_len++;
+	buf_fini(&json);
+}
+
+void publish_retained(struct publish *p, const struct presence *event)
+{
+	struct buf json;
+
+	if (!p->retain)
+		return;
+	render(p, event, &json);
+	if (!json.failed)
+		queue_retained(p, &event->worker, json.data, json.len);
+	buf_fini(&json);
+}
+
+void publish_forget(struct publish *p, const struct worker_id *id)
+{
+	if (p->retain)
+		queue_retained(p, id, NULL, 0);
+}
+
+static void flush_retained(struct publish *p)
+{
+	char topic[TOPIC_MAX];
+	struct retained *r;
+
+	while ((r = p->first) != NULL) {
+		p->first = r->next;
+		topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);
+		send(NULL, topic, r->payload, r->len, 1, true, NULL);
+		free(r);
+		want_turns(p, TURNS_SMALL);
+	}
+	p->end = &p->first;
+}
+
+static void heartbeat(struct publish *p)
+{
+	struct buf out;
+	struct jwrite w;
+
+	buf_init(&out, 1024);
+	jwrite_begin(&w, &out);
+	jwrite_object(&w, NULL);
+	jwrite_str(&w, "node", p->node);
+	jwrite_i64(&w, "boot", p->boot);
+	jwrite_i64(&w, "seq", p->published_seq);
+	jwrite_time(&w, "at", clock_unix_ms());
+	jwrite_object_end(&w);
+	if (!out.failed)
+		send(NULL, TOPIC_HEARTBEAT, out.data, out.len, 0, false, NULL);
+	buf_fini(&out);
+}
+
+bool publish_flush(struct publish *p, int64_t now_us)
+{
+	bool more;
+
+	flush_batch(p);
+	flush_retained(p);
+	p->published_seq = p->seq;
+	if (now_us >= p->next_heartbeat_us) {
+		p->next_heartbeat_us = now_us + HEARTBEAT_US;
+		heartbeat(p);
+	}
+	/* One turn lets any number of messages leave, but for the slow WebSockets of 2.0. */
+	more = p->turns_wanted > 0;
+	if (more)
+		p->turns_wanted = p->slow_websockets ? p->turns_wanted - 1 : 0;
+	return more;
+}
+
+void publish_to_session(struct publish *p, const char *client_id, bool websockets,
+                        const char *topic, const void *payload, size_t len, uint32_t expiry_s)
+{
+	mosquitto_property *props = NULL;
+
+	if (expiry_s > 0 &&
+	    mosquitto_property_add_int32(&props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, expiry_s) !=
+	            MOSQ_ERR_SUCCESS)
+		log_warn("publish", "message expiry left out: out of memory");
+	send(client_id, topic, payload, len, 1, false, props);
+	want_turns(p, TURNS_SMALL);
+	if (websockets && p->slow_websockets)
+		want_turns(p, p->turns_wanted + (int64_t)(len / PIECE_BYTES));
+}
+
+void publish_answer(struct publish *p, const char *client_id, const char *topic,
+                    const void *payload, size_t len, const void *correlation,
+                    uint16_t correlation_len)
+{
+	mosquitto_property *props = NULL;
+
+	if (correlation_len > 0 &&
+	    mosquitto_property_add_binary(&props, MQTT_PROP_CORRELATION_DATA, correlation,
+	                                  correlation_len) != MOSQ_ERR_SUCCESS)
+		log_warn("publish", "correlation data left out: out of memory");
+	send(client_id, topic, payload, len, 1, false, props);
+	want_turns(p, TURNS_SMALL);
+}
+
+void publish_all(struct publish *p, const char *topic, const void *payload, size_t len)
+{
+	send(NULL, topic, payload, len, 1, false, NULL);
+	want_turns(p, TURNS_SMALL);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* publish.h - everything that the plugin says: the only caller of mosquitto_broker_publish().
+ *
+ * Presence events wait here until the turn's end, when what they tell is in the journal; then
+ * they go out batched for bridges and, one by one, as retained messages. A call of the broker's
+ * only appends to its queue, which it empties at the top of its next turn. Thread: the broker's.
+ */
+#pragma once
+
+#include "protocol/buf.h"
+#include "protocol/presence.h"
+
+struct publish {
+	const char *node, *topic_root;
+	int64_t boot, seq;  /* of the last event numbered */
+	int64_t published_seq;
+	bool retain;	    /* option retain_presence */
+	bool slow_websockets; /* Mosquitto 2.0: output waits for turns of the loop */
+	struct buf batch;   /* events of this turn, without the brackets */
+	int batch_len;
+	struct retained *first, **end; /* retained messages of this turn */
+	int64_t next_heartbeat_us;
+	int64_t turns_wanted; /* turns of the loop that output still needs */
+};
+
+void publish_open(struct publish *p, const char *node, const char *topic_root, bool retain);
+void publish_close(struct publish *p);
+
+/* Takes the next seq. The caller stores the object with it and then tells the event. */
+int64_t publish_next_seq(struct publish *p);
+
+/* Queues an event for the turn's end. */
+void publish_presence(struct publish *p, const struct presence *event);
+
+/* Queues only the retained message (at start, for objects that did not change). */
+void publish_retained(struct publish *p, const struct presence *event);
+
+/* Queues the removal of a deleted worker's retained message. */
+void publish_forget(struct publish *p, const struct worker_id *id);
+
+/* The turn's end: batches, retained messages, and the heartbeat when it is due. Returns true if
+ * the loop must turn again soon for what was published to leave. */
+bool publish_flush(struct publish *p, int64_t now_us);
+
+/* To one live session; the caller has checked that it is live, for the broker leaks directed
+ * messages that it drops. expiry_s 0: none. */
+void publish_to_session(struct publish *p, const char *client_id, bool websockets,
+                        const char *topic, const void *payload, size_t len, uint32_t expiry_s);
+
+/* An answer to a control client, with MQTT 5 correlation data if it sent some. */
+void publish_answer(struct publish *p, const char *client_id, const char *topic,
+                    const void *payload, size_t len, const void *correlation,
+                    uint16_t correlation_len);
+
+/* To whoever subscribed (audit rows). */
+void publish_all(struct publish *p, const char *topic, const void *payload, size_t len);

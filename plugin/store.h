@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* store.h - what must survive: small records by key, in LMDB, without ever waiting for a disk.
+ *
+ * A put goes into a write-back table and is visible to every get at once. store_flush(), at the
+ * end of the broker's turn, writes the turn's records to the journal (they survive kill -9 from
+ * then on) and, when the store thread is free, hands it all that is new. The thread commits with
+ * a full sync; then the records are durable and leave the table. See docs/adr/0003.
+ *
+ * Owns:   LMDB, the journal, the thread. Thread: the broker's, but for the thread itself.
+ * Fails:  store_put() and store_delete(): ERR_OUT_OF_MEMORY, and ERR_STORE_UNAVAILABLE when the
+ *         disk has refused so long that too much waits.
+ */
+#pragma once
+
+#include "protocol/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_KEY_MAX 128
+
+enum store_db {
+	STORE_META,	 /* "boot", "epoch", … */
+	STORE_DIRECTORY, /* worker id: may it connect, with which tokens */
+	STORE_TOKENS,	 /* token hash: worker id; tells another worker's token from a wrong one */
+	STORE_OBJECTS,	 /* worker id: the connection object */
+	STORE_REPORTED,	 /* worker id: the state it last reported */
+	STORE_DB_COUNT,
+};
+
+struct store;
+
+/* Borrowed bytes: valid until the next call of the store. */
+struct slice {
+	const void *data;
+	size_t len;
+};
+
+/* Opens or creates the directory `path`, which no other process may have open, replays what an
+ * earlier life left in the journal, and commits it. Blocks. `wake` is called on the store thread
+ * after every commit, so that the broker's loop takes another turn. */
+struct store *store_open(const char *path, int64_t max_mib, int64_t flush_interval_ms,
+                         void (*wake)(void), struct err *e) MUST_CHECK;
+
+/* Commits everything that waits (blocks), stops the thread, closes. NULL is fine. */
+void store_close(struct store *s);
+
+bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
+               struct slice *value);
+enum err_code store_put(struct store *s, enum store_db db, const void *key, size_t len,
+                        const void *value, size_t value_len, struct err *e) MUST_CHECK;
+enum err_code store_delete(struct store *s, enum store_db db, const void *key, size_t len,
+                           struct err *e) MUST_CHECK;
+
+/* Visits records with key > after (NULL: from the start), about `limit` of them, in no promised
+ * order; fn must copy what it wants and must not call the store. Copies the key to go on after
+ * into next (NUL-terminated; keys that are text only) and returns true if there are more. */
+typedef void (*store_visit_f)(void *arg, const char *key, size_t key_len, struct slice value);
+bool store_page(struct store *s, enum store_db db, const char *after, size_t limit,
+                store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1]);
+
+/* Once per turn of the broker's loop. Commits begin flush_interval_ms apart, or at once when
+ * somebody waits for one (urgent). */
+void store_flush(struct store *s, bool urgent);
+
+/* Number of the last record put, and of the last one that is durable. What was put up to
+ * store_lsn() is durable once store_durable() has reached it. */
+uint64_t store_lsn(const struct store *s);
+uint64_t store_durable(const struct store *s);
+
+/* Blocks until all that was put is durable. For start and stop only, never in a callback. */
+enum err_code store_sync(struct store *s, struct err *e) MUST_CHECK;
+
+/* False while the disk refuses writes; the broker goes on, changes wait in memory. */
+bool store_healthy(const struct store *s);

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "plugin/store_lmdb.h"
+
+#include "plugin/codec.h"
+
+#include <lmdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define META_LSN "lsn"
+
+struct lmdb {
+	MDB_env *env;
+	MDB_dbi dbi[STORE_DB_COUNT];
+	MDB_txn *reader; /* the broker thread's, reset between uses so that it pins no pages */
+	bool reading;
+};
+
+static const char *const db_names[STORE_DB_COUNT] = {"meta", "directory", "tokens", "objects",
+                                                     "reported"};
+
+static enum err_code fail(struct err *e, const char *what, int rc)
+{
+	return err_set(e, ERR_STORE_UNAVAILABLE, "storage: %s: %s", what, mdb_strerror(rc));
+}
+
+static enum err_code open_dbs(struct lmdb *l, struct err *e)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(l->env, NULL, 0, &txn);
+
+	if (rc != 0)
+		return fail(e, "begin", rc);
+	for (size_t i = 0; rc == 0 && i < STORE_DB_COUNT; i++)
+		rc = mdb_dbi_open(txn, db_names[i], MDB_CREATE, &l->dbi[i]);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return fail(e, "open", rc);
+	}
+	rc = mdb_txn_commit(txn);
+	return rc != 0 ? fail(e, "commit", rc) : ERR_OK;
+}
+
+struct lmdb *lmdb_open(const char *dir, size_t map_bytes, struct err *e)
+{
+	struct lmdb *l = calloc(1, sizeof(*l));
+	int rc;
+
+	if (l == NULL) {
+		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+		return NULL;
+	}
+	/* MDB_NOTLS: the reader belongs to its handle, not to the thread that first used it. */
+	if ((rc = mdb_env_create(&l->env)) != 0 || (rc = mdb_env_set_maxdbs(l->env, 16)) != 0 ||
+	    (rc = mdb_env_set_mapsize(l->env, map_bytes)) != 0 ||
+	    (rc = mdb_env_open(l->env, dir, MDB_NOTLS, 0600)) != 0) {
+		fail(e, dir, rc);
+		lmdb_close(l);
+		return NULL;
+	}
+	if (open_dbs(l, e) != ERR_OK) {
+		lmdb_close(l);
+		return NULL;
+	}
+	rc = mdb_txn_begin(l->env, NULL, MDB_RDONLY, &l->reader);
+	if (rc != 0) {
+		fail(e, "begin", rc);
+		lmdb_close(l);
+		return NULL;
+	}
+	mdb_txn_reset(l->reader);
+	return l;
+}
+
+void lmdb_close(struct lmdb *l)
+{
+	if (l == NULL)
+		return;
+	if (l->reader != NULL)
+		mdb_txn_abort(l->reader);
+	if (l->env != NULL)
+		mdb_env_close(l->env);
+	free(l);
+}
+
+void lmdb_end_read(struct lmdb *l)
+{
+	if (l->reading)
+		mdb_txn_reset(l->reader);
+	l->reading = false;
+}
+
+/* Renews the read transaction: it sees the last commit. The previous call's borrow ends here. */
+static bool begin_read(struct lmdb *l)
+{
+	lmdb_end_read(l);
+	l->reading = mdb_txn_renew(l->reader) == 0;
+	return l->reading;
+}
+
+bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len, struct slice *value)
+{
+	MDB_val k, v;
+
+	/* LMDB takes a pointer to non-const and does not write through it. */
+	memcpy(&k.mv_data, &key, sizeof(key));
+	k.mv_size = len;
+	if (!begin_read(l) || mdb_get(l->reader, l->dbi[db], &k, &v) != 0)
+		return false;
+	*value = (struct slice){v.mv_data, v.mv_size};
+	return true;
+}
+
+bool lmdb_has(struct lmdb *l, enum store_db db, const void *key, size_t len)
+{
+	struct slice ignored;
+
+	return lmdb_get(l, db, key, len, &ignored);
+}
+
+/* Moves to the first key above `after`. */
+static int seek(MDB_cursor *c, const char *after, MDB_val *k, MDB_val *v)
+{
+	int rc;
+
+	if (after == NULL)
+		return mdb_cursor_get(c, k, v, MDB_FIRST);
+	memcpy(&k->mv_data, &after, sizeof(after));
+	k->mv_size = strlen(after);
+	rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
+	if (rc == 0 && k->mv_size == strlen(after) && memcmp(k->mv_data, after, k->mv_size) == 0)
+		rc = mdb_cursor_get(c, k, v, MDB_NEXT);
+	return rc;
+}
+
+bool lmdb_page(struct lmdb *l, enum store_db db, const char *after, size_t limit,
+               store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1])
+{
+	MDB_cursor *c;
+	MDB_val k, v;
+	size_t n = 0;
+	int rc;
+
+	next[0] = '\0';
+	if (!begin_read(l) || mdb_cursor_open(l->reader, l->dbi[db], &c) != 0)
+		return false;
+	for (rc = seek(c, after, &k, &v); rc == 0 && n < limit; n++) {
+		fn(arg, k.mv_data, k.mv_size, (struct slice){v.mv_data, v.mv_size});
+		if (k.mv_size <= STORE_KEY_MAX) {
+			memcpy(next, k.mv_data, k.mv_size);
+			next[k.mv_size] = '\0';
+		}
+		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	mdb_cursor_close(c);
+	return rc == 0;
+}
+
+uint64_t lmdb_lsn(struct lmdb *l)
+{
+	struct slice v;
+	struct dec d;
+
+	if (!lmdb_get(l, STORE_META, META_LSN, strlen(META_LSN), &v))
+		return 0;
+	dec_begin(&d, v.data, v.len);
+	return (uint64_t)dec_i64(&d);
+}
+
+static int write_one(struct lmdb *l, MDB_txn *txn, const struct pending *p)
+{
+	const char *key = p->bytes, *value = p->bytes + p->key_len;
+	MDB_val k = {.mv_size = p->key_len}, v = {.mv_size = p->value_len};
+	int rc;
+
+	memcpy(&k.mv_data, &key, sizeof(key));
+	memcpy(&v.mv_data, &value, sizeof(value));
+	if (!p->deleted)
+		return mdb_put(txn, l->dbi[p->db], &k, &v, 0);
+	rc = mdb_del(txn, l->dbi[p->db], &k, NULL);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+static int write_lsn(struct lmdb *l, MDB_txn *txn, uint64_t lsn)
+{
+	char key[] = META_LSN, bytes[8];
+	MDB_val k = {strlen(key), key}, v = {sizeof(bytes), bytes};
+
+	enc_i64_at(bytes, (int64_t)lsn);
+	return mdb_put(txn, l->dbi[STORE_META], &k, &v, 0);
+}
+
+enum err_code lmdb_commit(struct lmdb *l, const struct htab *records, uint64_t lsn, struct err *e)
+{
+	const struct pending *p;
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(l->env, NULL, 0, &txn);
+
+	if (rc != 0)
+		return fail(e, "begin", rc);
+	for (size_t pos = 0; rc == 0 && (p = htab_next(records, &pos)) != NULL;)
+		rc = write_one(l, txn, p);
+	if (rc == 0)
+		rc = write_lsn(l, txn, lsn);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return fail(e, "write", rc);
+	}
+	rc = mdb_txn_commit(txn);
+	return rc != 0 ? fail(e, "commit", rc) : ERR_OK;
+}

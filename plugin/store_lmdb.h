@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* store_lmdb.h - LMDB as store.c uses it: reads on the broker's thread, one commit at a time on
+ * the store thread. LMDB's readers and its writer do not wait for each other. */
+#pragma once
+
+#include "plugin/store.h"
+#include "protocol/htab.h"
+
+/* A record on its way to LMDB: key, then value, in `bytes`. */
+struct pending {
+	uint64_t lsn;
+	struct pending *next_unwritten, **link; /* link: what points here, NULL if nothing */
+	enum store_db db;
+	bool deleted;
+	size_t key_len, value_len;
+	char bytes[];
+};
+
+struct lmdb;
+
+struct lmdb *lmdb_open(const char *dir, size_t map_bytes, struct err *e) MUST_CHECK;
+void lmdb_close(struct lmdb *l); /* NULL is fine */
+
+/* Thread: the broker's. The value is borrowed until the next call. */
+bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len, struct slice *value);
+bool lmdb_has(struct lmdb *l, enum store_db db, const void *key, size_t len);
+bool lmdb_page(struct lmdb *l, enum store_db db, const char *after, size_t limit,
+               store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1]);
+
+/* Ends the current borrow: an open read would keep LMDB from using freed pages again. */
+void lmdb_end_read(struct lmdb *l);
+
+/* Number of the last record that LMDB holds. */
+uint64_t lmdb_lsn(struct lmdb *l);
+
+/* Writes all records of the table (struct pending) in one transaction and syncs. Any one thread. */
+enum err_code lmdb_commit(struct lmdb *l, const struct htab *records, uint64_t lsn,
+                          struct err *e) MUST_CHECK;
