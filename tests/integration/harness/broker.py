@@ -18,7 +18,8 @@ ORDINARY_USER, ORDINARY_PASSWORD = "alice", "wonderland"
 SHIPPED = ROOT / "deploy" / "mosquitto"
 
 # All that an access file can grant: what is denied in spite of it, the plugin denied.
-ORDINARY_ACL = f"user {ORDINARY_USER}\ntopic readwrite #\ntopic readwrite $CONTROL/#\n"
+ORDINARY_ACL = f"user {ORDINARY_USER}\ntopic readwrite #\ntopic readwrite $CONTROL/#\n" \
+    "topic read $SYS/#\n"
 
 NODE = "test-node"
 

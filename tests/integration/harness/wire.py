@@ -43,20 +43,28 @@ class Transport:
     """Bytes of MQTT over a TCP connection or over WebSocket frames."""
 
     def __init__(self, port, websocket, path="/", timeout=5):
+        """Call ready() before reading; apart from here, so that many may shake hands at once."""
         self.sock = socket.create_connection(("127.0.0.1", port), timeout * SLOWNESS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.websocket = websocket
         self.raw = b""
         self.data = b""
+        self.shaking_hands = websocket
         if websocket:
-            self._handshake(path)
+            self._ask_for_upgrade(path)
 
-    def _handshake(self, path):
+    def _ask_for_upgrade(self, path):
         key = base64.b64encode(os.urandom(16)).decode()
         self.sock.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
                            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
                            "Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Version: 13\r\n"
                            "\r\n").encode())
+
+    def ready(self):
+        """Waits for the answer to the handshake, if there is one to come."""
+        if not self.shaking_hands:
+            return
+        self.shaking_hands = False
         while b"\r\n\r\n" not in self.raw:
             self._receive()
         head, self.raw = self.raw.split(b"\r\n\r\n", 1)
@@ -134,8 +142,10 @@ class Transport:
 class Wire:
     """One MQTT connection. `version` is 4 (3.1.1) or 5."""
 
-    def __init__(self, port, websocket=False, version=5, path="/"):
+    def __init__(self, port, websocket=False, version=5, path="/", wait=True):
         self.transport = Transport(port, websocket, path)
+        if wait:
+            self.transport.ready()
         self.version = version
         self.inbox = collections.deque()
         self.next_id = 0
