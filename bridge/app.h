@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bridge/config.h"
+#include "protocol/err.h"
 
 struct app {
 	struct config config;
@@ -20,4 +21,9 @@ struct app {
 	struct audit *audit;                 /* refused logins, on their way to the database */
 	struct inbox *inbox;                 /* MQTT messages to the parts above */
 	struct http *http;                   /* last: serve only when whole */
+	struct err fatal;                    /* why it stops by itself; ERR_OK: it does not */
 };
+
+/* Starts every part; what did start is stopped again where one fails. */
+enum err_code app_start(struct app *app, struct err *e) MUST_CHECK;
+void app_stop(struct app *app);

@@ -205,6 +205,13 @@ enum err_code db_run(struct db *db, const char *sql, size_t len, struct err *e)
 	return drop_results(db, e);
 }
 
+enum err_code db_allow_many_statements(struct db *db, struct err *e)
+{
+	if (mysql_set_server_option(db->mysql, MYSQL_OPTION_MULTI_STATEMENTS_ON) != 0)
+		return failed(db, e);
+	return ERR_OK;
+}
+
 static enum err_code run(struct db *db, const char *sql, struct err *e)
 {
 	return db_run(db, sql, strlen(sql), e);

@@ -26,6 +26,10 @@ struct db *db_open_patient(const struct config *config, unsigned patience_s, str
 /* Runs SQL text, of several statements if need be; results are dropped. */
 enum err_code db_run(struct db *db, const char *sql, size_t len, struct err *e) MUST_CHECK;
 
+/* For db_run(): a file of statements. Off on other connections, where it would only make an
+ * injection worse. */
+enum err_code db_allow_many_statements(struct db *db, struct err *e) MUST_CHECK;
+
 /* Translates an error of the connector, and notes what it means for the connection. */
 enum err_code db_failed(struct db *db, unsigned number, const char *text, struct err *e);
 

@@ -21,17 +21,18 @@
 
 #include <json-c/json.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct app;
-struct http;
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE };
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_OTHER }; /* GET: HEAD too */
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_ADMIN }; /* in order: each may what the former may */
 
 /* Who asks. */
 struct principal {
 	char name[65];
 	enum role role;
+	int64_t expires_ms; /* of the session */
 };
 
 struct request {
@@ -57,6 +58,11 @@ const char *request_query_nth(const struct request *rq, const char *name, size_t
  * that names it. */
 enum err_code request_query_i64(const struct request *rq, const char *name, int64_t otherwise,
                                 int64_t min, int64_t max, int64_t *out, struct err *e) MUST_CHECK;
+
+/* Refuses parameters other than those listed (NULL ends the list): a misspelt filter that was
+ * ignored would return everything. */
+enum err_code request_query_only(const struct request *rq, const char *const names[],
+                                 struct err *e) MUST_CHECK;
 
 /* A request header's value, NULL if absent. */
 const char *request_header(const struct request *rq, const char *name);

@@ -52,6 +52,9 @@ struct roster;
 struct roster *roster_new(struct app *app, struct err *e) MUST_CHECK;
 void roster_free(struct roster *r); /* NULL is fine */
 
+/* Reads what changed now rather than within a second. */
+void roster_refresh(struct roster *r);
+
 /* False until it was loaded once. */
 bool roster_loaded(const struct roster *r);
 

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "bridge/app.h"
+
+#include "bridge/broker.h"
+#include "bridge/control.h"
+#include "bridge/db.h"
+#include "bridge/directory.h"
+#include "bridge/http_server.h"
+#include "bridge/loop.h"
+#include "bridge/migrate.h"
+#include "bridge/mirror.h"
+#include "bridge/roster.h"
+#include "bridge/user.h"
+
+
+struct part {
+	const char *name;
+	bool (*start)(struct app *app, struct err *e);
+	void (*stop)(struct app *app);
+};
+
+/* A part that is one object of struct app. */
+#define PART(field, make, release) \
+	static bool start_##field(struct app *app, struct err *e) \
+	{ \
+		app->field = make(app, e); \
+		return app->field != NULL; \
+	} \
+	static void stop_##field(struct app *app) \
+	{ \
+		release(app->field); \
+		app->field = NULL; \
+	}
+
+PART(users, users_new, users_free)
+PART(roster, roster_new, roster_free)
+PART(broker, broker_new, broker_free)
+PART(control, control_new, control_free)
+PART(mirror, mirror_new, mirror_free)
+PART(directory, directory_new, directory_free)
+PART(http, http_new, http_free)
+
+static bool start_loop(struct app *app, struct err *e)
+{
+	app->loop = loop_new(e);
+	return app->loop != NULL;
+}
+
+static void stop_loop(struct app *app)
+{
+	loop_free(app->loop);
+	app->loop = NULL;
+}
+
+static enum err_code prepare_database(struct db *db, void *arg, struct err *e)
+{
+	const struct app *app = arg;
+
+	if (migrate(&app->config, e) != ERR_OK)
+		return e->code;
+	return user_make_first(db, app->config.admin_password, e);
+}
+
+static void database_prepared(void *arg, struct err *e)
+{
+	struct app *app = arg;
+
+	if (e->code != ERR_OK) {
+		app->fatal = *e;
+		loop_stop(app->loop);
+		return;
+	}
+	users_refresh(app->users);
+	roster_refresh(app->roster);
+}
+
+static bool start_db(struct app *app, struct err *e)
+{
+	const struct db_prepare prepare = {prepare_database, database_prepared, app};
+
+	app->db = db_pool_new(&app->config, app->loop, &prepare, e);
+	return app->db != NULL;
+}
+
+static void stop_db(struct app *app)
+{
+	db_pool_free(app->db);
+	app->db = NULL;
+}
+
+static bool start_jobs(struct app *app, struct err *e)
+{
+	(void)app;
+	(void)e;
+	return true;
+}
+
+static void stop_jobs(struct app *app)
+{
+	db_pool_close(app->db);
+}
+
+/* Started downwards, stopped upwards. */
+static const struct part parts[] = {
+	{"loop", start_loop, stop_loop},
+	{"db", start_db, stop_db},
+	{"users", start_users, stop_users},
+	{"roster", start_roster, stop_roster},
+	{"broker", start_broker, stop_broker},
+	{"control", start_control, stop_control},
+	{"mirror", start_mirror, stop_mirror},
+	{"directory", start_directory, stop_directory},
+	{"jobs", start_jobs, stop_jobs}, /* ends them while those who asked for them still exist */
+	{"http", start_http, stop_http}, /* last: serve only when whole */
+};
+
+static void stop_from(struct app *app, size_t n)
+{
+	while (n-- > 0)
+		parts[n].stop(app);
+}
+
+enum err_code app_start(struct app *app, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (!parts[i].start(app, e)) {
+			stop_from(app, i);
+			return e->code;
+		}
+	return ERR_OK;
+}
+
+void app_stop(struct app *app)
+{
+	stop_from(app, ARRAY_LEN(parts));
+}

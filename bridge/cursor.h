@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* cursor.h - opaque positions that clients hand back: base64url of what only we read. Pure. */
+#pragma once
+
+#include "protocol/ident.h"
+#include "protocol/presence.h"
+
+#define CURSOR_TEXT_SIZE 256
+
+/* Where a page of workers ends. */
+struct page_cursor {
+	int64_t created_ms;
+	struct worker_id id;
+};
+
+void page_cursor_print(const struct page_cursor *cursor, char out[CURSOR_TEXT_SIZE]);
+bool page_cursor_parse(const char *text, struct page_cursor *out);
+
+/* From where to watch: the node's last event that an answer took into account. */
+void watch_cursor_print(const char *node, struct presence_pos pos, char out[CURSOR_TEXT_SIZE]);

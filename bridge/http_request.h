@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* http_request.h - a request's life between http.c (libmicrohttpd) and the handlers.
+ *
+ * The connection and the request may end in either order: a client leaves, or the bridge stops,
+ * while a handler still waits for the database. So the memory stays until the handler has
+ * answered *and* the connection is done. */
+#pragma once
+
+#include "bridge/http.h"
+#include "bridge/router.h"
+
+#define HTTP_BODY_MAX (1024 * 1024)
+#define HTTP_ANSWER_MAX (256 * 1024 * 1024)
+#define HTTP_HEADERS_MAX 12
+
+struct MHD_Connection;
+
+enum request_phase {
+	REQUEST_NEW,	  /* before the handler's first call */
+	REQUEST_READING,  /* its body arrives */
+	REQUEST_HANDLING, /* a handler has it, and answers before it returns or later */
+	REQUEST_ANSWERED, /* the answer waits to be sent, or is being sent */
+};
+
+struct http_header {
+	const char *name; /* a literal */
+	char *value;
+};
+
+struct request_http {
+	struct request rq; /* what handlers see */
+	struct http *server;
+	struct MHD_Connection *connection; /* NULL once it is done */
+	struct request_http *prev, *next;  /* the server's list */
+
+	enum request_phase phase;
+	bool suspended;
+	enum http_method method;
+	char method_text[16]; /* for the log */
+	struct url url;
+	struct route_match match;
+	struct buf upload;
+	size_t upload_len; /* with what was thrown away */
+	struct err early;  /* an error that was clear before the body came */
+	int64_t began_us;
+
+	unsigned status;
+	struct buf answer;
+	size_t headers_len;
+	struct http_header headers[HTTP_HEADERS_MAX];
+};
+
+/* NULL: out of memory. */
+struct request_http *request_new(struct http *server, struct app *app, const char *target);
+void request_free(struct request_http *rh);
+
+/* Once the header is there: method, route, who asks. Errors go to rh->early. */
+void request_begin(struct request_http *rh, const struct route routes[], size_t len);
+
+/* Parses the body and calls the handler, or answers the early error. */
+void request_handle(struct request_http *rh);
+
+/* http.c's: the answer is complete; sends it as soon as the connection is ready for it. */
+void http_answered(struct request_http *rh);

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* A request on its way in: what is checked before a handler sees it. */
+#include "bridge/app.h"
+#include "bridge/auth.h"
+#include "bridge/http_request.h"
+#include "protocol/clock.h"
+#include "protocol/jread.h"
+#include "protocol/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct request_http *request_new(struct http *server, struct app *app, const char *target)
+{
+	struct request_http *rh = calloc(1, sizeof(*rh));
+
+	if (rh == NULL)
+		return NULL;
+	rh->server = server;
+	rh->rq.app = app;
+	rh->rq.http = rh;
+	rh->began_us = clock_mono_us();
+	buf_init(&rh->upload, HTTP_BODY_MAX);
+	if (url_parse(target, &rh->url, &rh->early) == ERR_OUT_OF_MEMORY) {
+		request_free(rh);
+		return NULL;
+	}
+	return rh;
+}
+
+void request_free(struct request_http *rh)
+{
+	for (size_t i = 0; i < rh->headers_len; i++)
+		free(rh->headers[i].value);
+	json_object_put(rh->rq.body);
+	url_fini(&rh->url);
+	buf_fini(&rh->upload);
+	buf_fini(&rh->answer);
+	free(rh);
+}
+
+static bool is_request_id(const char *text)
+{
+	const size_t len = strlen(text);
+
+	return len >= 1 && len < sizeof(((struct request *)NULL)->id) &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == len;
+}
+
+static void set_id(struct request *rq)
+{
+	const char *theirs = request_header(rq, "X-Request-Id");
+	uint8_t random[12];
+
+	if (theirs != NULL && is_request_id(theirs)) {
+		memcpy(rq->id, theirs, strlen(theirs) + 1);
+		return;
+	}
+	randombytes_buf(random, sizeof(random));
+	sodium_bin2base64(rq->id, sizeof(rq->id), random, sizeof(random),
+	                  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+static enum http_method method_of(const char *text)
+{
+	static const struct {
+		const char *text;
+		enum http_method method;
+	} methods[] = {
+		{"GET", HTTP_GET},     {"HEAD", HTTP_GET},	{"POST", HTTP_POST},
+		{"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
+		if (strcmp(methods[i].text, text) == 0)
+			return methods[i].method;
+	return HTTP_OTHER;
+}
+
+/* A body of unknown form is refused; one that nobody reads (GET, DELETE) may have any. */
+static enum err_code check_content_type(struct request_http *rh, struct err *e)
+{
+	const char *type = request_header(&rh->rq, "Content-Type");
+	size_t len;
+
+	if (type == NULL)
+		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+	len = strcspn(type, "; \t");
+	if (len != 16 || strncasecmp(type, "application/json", len) != 0)
+		return err_set(e, ERR_UNSUPPORTED_MEDIA_TYPE, NULL);
+	return ERR_OK;
+}
+
+static enum err_code begin(struct request_http *rh, const struct route routes[], size_t len,
+                           struct err *e)
+{
+	if (e->code != ERR_OK) /* the address could not be read */
+		return e->code;
+	if (route_find(routes, len, rh->method, &rh->url, &rh->match, e) != ERR_OK)
+		return e->code;
+	rh->rq.worker = rh->match.worker;
+	rh->rq.param = rh->match.param;
+	return auth_check(&rh->rq, rh->method != HTTP_GET, rh->match.route->role, e);
+}
+
+void request_begin(struct request_http *rh, const struct route routes[], size_t len)
+{
+	rh->method = method_of(rh->method_text);
+	set_id(&rh->rq);
+	begin(rh, routes, len, &rh->early);
+}
+
+static bool reads_body(const struct request_http *rh)
+{
+	return rh->method == HTTP_POST || rh->method == HTTP_PATCH;
+}
+
+static enum err_code parse_body(struct request_http *rh, struct err *e)
+{
+	if (rh->early.code != ERR_OK) {
+		*e = rh->early;
+		return e->code;
+	}
+	if (rh->upload_len > HTTP_BODY_MAX)
+		return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the body has more than %d bytes", HTTP_BODY_MAX);
+	if (rh->upload_len == 0 || !reads_body(rh))
+		return ERR_OK;
+	if (rh->upload.failed)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	if (check_content_type(rh, e) != ERR_OK)
+		return e->code;
+	rh->rq.body = jread_parse(rh->upload.data, rh->upload.len, e);
+	buf_fini(&rh->upload);
+	if (rh->rq.body == NULL) {
+		struct err cause = *e;
+
+		return err_set(e, cause.code, "body: %s", cause.msg);
+	}
+	return ERR_OK;
+}
+
+static void add_error_headers(struct request_http *rh, enum err_code code)
+{
+	char allowed[64];
+
+	if (code == ERR_METHOD_NOT_ALLOWED) {
+		route_allowed(rh->match.allowed, allowed, sizeof(allowed));
+		respond_header(&rh->rq, "Allow", allowed);
+	} else if (code == ERR_UNAUTHENTICATED) {
+		respond_header(&rh->rq, "WWW-Authenticate", "Bearer");
+	}
+}
+
+void request_handle(struct request_http *rh)
+{
+	struct err e = {0};
+
+	rh->phase = REQUEST_HANDLING;
+	if (parse_body(rh, &e) == ERR_OK && rh->match.route->handler(&rh->rq, &e) == ERR_OK)
+		return; /* answered, or will be */
+	add_error_headers(rh, e.code);
+	respond_error(&rh->rq, &e);
+}
+
+const char *request_query(const struct request *rq, const char *name)
+{
+	return url_param(&rq->http->url, name, 0);
+}
+
+const char *request_query_nth(const struct request *rq, const char *name, size_t nth)
+{
+	return url_param(&rq->http->url, name, nth);
+}
+
+enum err_code request_query_only(const struct request *rq, const char *const names[],
+                                 struct err *e)
+{
+	const struct url *url = &rq->http->url;
+
+	for (size_t i = 0; i < url->params_len; i++) {
+		const char *const *name = names;
+
+		while (*name != NULL && strcmp(*name, url->params[i].name) != 0)
+			name++;
+		if (*name == NULL)
+			return err_set(e, ERR_INVALID_REQUEST, "%.60s: is not a parameter of this request",
+			               url->params[i].name);
+	}
+	return ERR_OK;
+}
+
+enum err_code request_query_i64(const struct request *rq, const char *name, int64_t otherwise,
+                                int64_t min, int64_t max, int64_t *out, struct err *e)
+{
+	const char *text = request_query(rq, name);
+	char *end;
+
+	*out = otherwise;
+	if (text == NULL)
+		return ERR_OK;
+	errno = 0;
+	*out = strtoimax(text, &end, 10);
+	if (*text == '\0' || *end != '\0' || errno != 0 || *out < min || *out > max)
+		return err_set(e, ERR_INVALID_REQUEST,
+		               "%s: '%.30s' is not a whole number from %" PRId64 " to %" PRId64, name, text,
+		               min, max);
+	return ERR_OK;
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* A request on its way out. Each function answers, after which the handler has it no more. */
+#include "bridge/http_request.h"
+#include "protocol/clock.h"
+#include "protocol/jwrite.h"
+#include "protocol/log.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+void respond_header(struct request *rq, const char *name, const char *value)
+{
+	struct request_http *rh = rq->http;
+	char *copy = strdup(value);
+
+	if (copy == NULL || rh->headers_len == HTTP_HEADERS_MAX) {
+		log_warn("http", "request=%s header %s left out", rq->id, name);
+		free(copy);
+		return;
+	}
+	rh->headers[rh->headers_len++] = (struct http_header){name, copy};
+}
+
+static void answer(struct request *rq, unsigned status, struct buf *body, const char *type)
+{
+	struct request_http *rh = rq->http;
+
+	if (type != NULL)
+		respond_header(rq, "Content-Type", type);
+	rh->status = status;
+	if (body != NULL) {
+		rh->answer = *body;
+		*body = (struct buf){.max = body->max};
+	}
+	log_debug("http", "request=%s user=%s %s %s status=%u us=%" PRId64, rq->id,
+	          rq->who.name[0] != '\0' ? rq->who.name : "-", rh->method_text, rh->url.raw_path,
+	          status, clock_mono_us() - rh->began_us);
+	http_answered(rh);
+}
+
+void respond_json(struct request *rq, unsigned status, struct buf *body)
+{
+	struct err e;
+
+	if (!body->failed) {
+		answer(rq, status, body, "application/json");
+		return;
+	}
+	buf_fini(body);
+	err_set(&e, ERR_OUT_OF_MEMORY, NULL);
+	respond_error(rq, &e);
+}
+
+void respond_text(struct request *rq, unsigned status, const char *text)
+{
+	struct buf body;
+
+	buf_init(&body, HTTP_ANSWER_MAX);
+	buf_add_str(&body, text);
+	answer(rq, status, &body, "text/plain; charset=utf-8");
+}
+
+void respond_empty(struct request *rq, unsigned status)
+{
+	answer(rq, status, NULL, NULL);
+}
+
+void respond_error(struct request *rq, const struct err *e)
+{
+	const unsigned status = err_http_status(e->code);
+	struct jwrite w;
+	struct buf body;
+
+	if (status >= 500)
+		log_warn("http", "request=%s %s %s: %s %s", rq->id, rq->http->method_text,
+		         rq->http->url.raw_path, err_name(e->code), e->msg);
+	if (status == 503)
+		respond_header(rq, "Retry-After", "1");
+	buf_init(&body, HTTP_ANSWER_MAX);
+	jwrite_begin(&w, &body);
+	jwrite_object(&w, NULL);
+	jwrite_bool(&w, "success", false);
+	jwrite_object(&w, "error");
+	jwrite_str(&w, "code", err_name(e->code));
+	/* What went wrong inside is for the log: it may name tables, hosts or files. */
+	jwrite_str(&w, "message", e->code == ERR_INTERNAL ? "internal error" : e->msg);
+	jwrite_object_end(&w);
+	jwrite_object_end(&w);
+	answer(rq, status, &body, "application/json");
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* The whole fleet: GET /workers and GET /workers/status. Memory alone: no SQL, no MQTT, and no
+ * allocation per row. */
+#include "bridge/app.h"
+#include "bridge/cursor.h"
+#include "bridge/http_request.h"
+#include "bridge/mirror.h"
+#include "bridge/routes.h"
+#include "bridge/worker_body.h"
+#include "bridge/worker_list.h"
+#include "protocol/clock.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ETAG_SIZE 80
+#define LINK_SIZE 2048
+
+/* A worker that the mirror has no entry of. */
+static const struct presence never = {.state = PRESENCE_OFFLINE};
+static const struct presence unknown = {.state = PRESENCE_UNKNOWN};
+
+static const struct presence *presence_of(const struct worker_list *list,
+                                          const struct presence *found)
+{
+	if (!list->hears)
+		return &unknown;
+	return found != NULL ? found : &never;
+}
+
+static void write_age(struct jwrite *w, int64_t received_ms, int64_t now_ms)
+{
+	const int64_t age_ms = now_ms > received_ms ? now_ms - received_ms : 0;
+	char text[32];
+	int len;
+
+	if (received_ms == 0) {
+		jwrite_null(w, "last_report_age_seconds");
+		return;
+	}
+	len = snprintf(text, sizeof(text), "%" PRId64 ".%03d", age_ms / 1000, (int)(age_ms % 1000));
+	jwrite_raw(w, "last_report_age_seconds", text, (size_t)len);
+}
+
+static void write_number(struct jwrite *w, const char *key, const struct metric_latest *m,
+                         double value)
+{
+	if (m->received_ms == 0)
+		jwrite_null(w, key);
+	else
+		jwrite_f64(w, key, value);
+}
+
+static void write_status(struct jwrite *w, const struct record *k, const struct presence *p,
+                         int64_t now_ms)
+{
+	const struct metric_latest *m = &k->latest;
+
+	jwrite_object(w, NULL);
+	jwrite_str(w, "worker_id", k->id.text);
+	jwrite_str(w, "name", k->name);
+	jwrite_str(w, "status", worker_status_name(k->status));
+	worker_write_connected(w, "connected", p);
+	jwrite_str(w, "state", presence_state_name(p->state));
+	jwrite_str(w, "engine_status", m->engine_status[0] != '\0' ? m->engine_status : NULL);
+	write_number(w, "memory", m, m->memory);
+	write_number(w, "cpu", m, m->cpu);
+	write_number(w, "rate", m, m->rate);
+	jwrite_raw(w, "metrics", m->json, m->json != NULL ? strlen(m->json) : 0);
+	jwrite_time(w, "last_report", m->received_ms);
+	write_age(w, m->received_ms, now_ms);
+	jwrite_time(w, "connected_since", p->connected_since_ms);
+	jwrite_time(w, "disconnected_since", p->disconnected_since_ms);
+	jwrite_str(w, "disconnect_reason", presence_reason_name(p->reason));
+	jwrite_object_end(w);
+}
+
+static void write_record(struct jwrite *w, const struct record *k, const struct presence *p,
+                         int64_t now_ms)
+{
+	(void)now_ms;
+	jwrite_object(w, NULL);
+	worker_write_fields(w, k, p);
+	jwrite_object_end(w);
+}
+
+static void write_rows(struct jwrite *w, const char *key, struct worker_list *list,
+                       void (*write)(struct jwrite *w, const struct record *k,
+                                     const struct presence *p, int64_t now_ms))
+{
+	const int64_t now_ms = clock_unix_ms();
+	const struct presence *found;
+	const struct record *record;
+
+	jwrite_array(w, key);
+	while ((record = worker_list_next(list, &found)) != NULL)
+		write(w, record, presence_of(list, found), now_ms);
+	jwrite_array_end(w);
+}
+
+/* ---- headers ------------------------------------------------------------------------------ */
+
+static void watch_cursor(const struct app *app, char out[CURSOR_TEXT_SIZE])
+{
+	watch_cursor_print(mirror_node(app->mirror), mirror_pos(app->mirror), out);
+}
+
+static void add_escaped(struct buf *out, const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~", *text))
+			buf_add_char(out, *text);
+		else
+			buf_printf(out, "%%%02X", (unsigned char)*text);
+}
+
+/* The same address with another cursor. */
+static void add_next_link(struct request *rq, const struct worker_list *list)
+{
+	const struct url *url = &rq->http->url;
+	char cursor[CURSOR_TEXT_SIZE];
+	struct buf link;
+
+	page_cursor_print(&list->last, cursor);
+	buf_init(&link, URL_MAX * 4);
+	buf_printf(&link, "<%s?", url->raw_path);
+	for (size_t i = 0; i < url->params_len; i++) {
+		if (strcmp(url->params[i].name, "cursor") == 0)
+			continue;
+		add_escaped(&link, url->params[i].name);
+		buf_add_char(&link, '=');
+		add_escaped(&link, url->params[i].value);
+		buf_add_char(&link, '&');
+	}
+	buf_printf(&link, "cursor=%s>; rel=\"next\"", cursor);
+	if (!link.failed)
+		respond_header(rq, "Link", link.data);
+	buf_fini(&link);
+}
+
+/* Equal while nothing but ages can differ. The process's own random part keeps counters of an
+ * earlier life apart from ours. */
+static void make_etag(const struct request *rq, char out[ETAG_SIZE])
+{
+	static uint32_t life;
+	const struct url *url = &rq->http->url;
+	uint64_t query = 0;
+
+	if (life == 0)
+		life = randombytes_random() | 1;
+	for (size_t i = 0; i < url->params_len; i++) {
+		query = query * 31 + htab_hash_str(url->params[i].name);
+		query = query * 31 + htab_hash_str(url->params[i].value);
+	}
+	snprintf(out, ETAG_SIZE, "W/\"%08" PRIx32 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"", life,
+	         roster_version(rq->app->roster), mirror_version(rq->app->mirror), query);
+}
+
+/* True if one of If-None-Match's tags is this one; the comparison is the weak one. */
+static bool matches(const struct request *rq, const char *etag)
+{
+	const char *theirs = request_header(rq, "If-None-Match");
+
+	return theirs != NULL && (strcmp(theirs, "*") == 0 || strstr(theirs, etag + 2) != NULL);
+}
+
+/* ---- handlers ----------------------------------------------------------------------------- */
+
+enum err_code rest_worker_list(struct request *rq, struct err *e)
+{
+	char cursor[CURSOR_TEXT_SIZE];
+	struct worker_list list;
+	struct jwrite w;
+	struct buf body;
+
+	if (worker_list_begin(&list, rq, e) == ERR_OK) {
+		watch_cursor(rq->app, cursor);
+		buf_init(&body, HTTP_ANSWER_MAX);
+		jwrite_begin(&w, &body);
+		write_rows(&w, NULL, &list, write_record);
+		if (worker_list_has_more(&list))
+			add_next_link(rq, &list);
+		respond_header(rq, "X-Rollcall-Cursor", cursor);
+		respond_json(rq, 200, &body);
+	}
+	worker_list_fini(&list);
+	return e->code;
+}
+
+static void respond_status(struct request *rq, struct worker_list *list)
+{
+	char cursor[CURSOR_TEXT_SIZE];
+	struct jwrite w;
+	struct buf body;
+
+	watch_cursor(rq->app, cursor);
+	buf_init(&body, HTTP_ANSWER_MAX);
+	jwrite_begin(&w, &body);
+	jwrite_object(&w, NULL);
+	write_rows(&w, "workers", list, write_status);
+	jwrite_str(&w, "cursor", cursor);
+	jwrite_object_end(&w);
+	if (worker_list_has_more(list))
+		add_next_link(rq, list);
+	respond_header(rq, "X-Rollcall-Cursor", cursor);
+	respond_json(rq, 200, &body);
+}
+
+enum err_code rest_worker_status(struct request *rq, struct err *e)
+{
+	char etag[ETAG_SIZE];
+	struct worker_list list;
+
+	if (worker_list_begin(&list, rq, e) == ERR_OK) {
+		make_etag(rq, etag);
+		respond_header(rq, "ETag", etag);
+		if (matches(rq, etag))
+			respond_empty(rq, 304);
+		else
+			respond_status(rq, &list);
+	}
+	worker_list_fini(&list);
+	return e->code;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* routes.h - the route table, and the handlers that it names. */
+#pragma once
+
+#include "bridge/router.h"
+
+extern const struct route routes[];
+extern const size_t routes_len;
+
+/* rest_health.c */
+enum err_code rest_livez(struct request *rq, struct err *e);
+enum err_code rest_readyz(struct request *rq, struct err *e);
+
+/* rest_auth.c */
+enum err_code rest_login(struct request *rq, struct err *e);
+enum err_code rest_me(struct request *rq, struct err *e);
+
+/* rest_worker.c */
+enum err_code rest_worker_create(struct request *rq, struct err *e);
+enum err_code rest_worker_get(struct request *rq, struct err *e);
+enum err_code rest_worker_change(struct request *rq, struct err *e);
+enum err_code rest_worker_delete(struct request *rq, struct err *e);
+
+/* rest_status.c */
+enum err_code rest_worker_list(struct request *rq, struct err *e);
+enum err_code rest_worker_status(struct request *rq, struct err *e);
+
+/* rest_token.c */
+enum err_code rest_token_rotate(struct request *rq, struct err *e);
+enum err_code rest_worker_revoke(struct request *rq, struct err *e);
+enum err_code rest_worker_reinstate(struct request *rq, struct err *e);

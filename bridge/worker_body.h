@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* worker_body.h - the JSON of a worker, in (with its rules) and out. Pure. */
+#pragma once
+
+#include "bridge/roster.h"
+#include "bridge/worker.h"
+#include "protocol/jread.h"
+#include "protocol/jwrite.h"
+#include "protocol/presence.h"
+
+/* "name": 3 to 100 characters after trimming, none of them a control character. Absent: left
+ * NULL. Errors are r's. The result is the change's. */
+void worker_read_name(struct jread *r, struct worker_change *out);
+
+/* "tags": up to 32 different ones of [A-Za-z0-9_.:=-]{1,64}. */
+void worker_read_tags(struct jread *r, struct worker_change *out);
+
+/* The record's fields, with what the mirror says about the connection. */
+void worker_write_fields(struct jwrite *w, const struct record *k, const struct presence *p);
+
+/* "connected": null while the broker cannot be heard. */
+void worker_write_connected(struct jwrite *w, const char *key, const struct presence *p);

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "bridge/worker_list.h"
+
+#include "bridge/app.h"
+#include "bridge/mirror.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum err_code read_connected(struct worker_list *list, struct err *e)
+{
+	const char *text = request_query(list->rq, "connected");
+
+	list->connected = -1;
+	if (text == NULL)
+		return ERR_OK;
+	if (strcmp(text, "true") == 0)
+		list->connected = 1;
+	else if (strcmp(text, "false") == 0)
+		list->connected = 0;
+	else
+		return err_set(e, ERR_INVALID_REQUEST, "connected: must be true or false");
+	return ERR_OK;
+}
+
+static enum err_code read_statuses(struct worker_list *list, struct err *e)
+{
+	const char *text;
+
+	for (size_t i = 0; (text = request_query_nth(list->rq, "status", i)) != NULL; i++) {
+		unsigned s = WORKER_ACTIVE;
+
+		while (s <= WORKER_REVOKED && strcmp(worker_status_name(s), text) != 0)
+			s++;
+		if (s > WORKER_REVOKED)
+			return err_set(e, ERR_INVALID_REQUEST,
+			               "status: must be active, update_required or revoked");
+		list->statuses |= 1u << s;
+	}
+	if (list->statuses == 0)
+		list->statuses = ~0u;
+	return ERR_OK;
+}
+
+static enum err_code read_cursor(struct worker_list *list, struct err *e)
+{
+	const char *text = request_query(list->rq, "cursor");
+
+	if (text == NULL)
+		return ERR_OK;
+	if (!page_cursor_parse(text, &list->last))
+		return err_set(e, ERR_INVALID_REQUEST, "cursor: is none that a list has given out");
+	list->next = roster_after(list->rq->app->roster, list->last.created_ms, &list->last.id);
+	return ERR_OK;
+}
+
+/* Upper and lower case are the same for the letters that have ASCII ones. */
+static char *lowercase(const char *text)
+{
+	char *copy = strdup(text);
+
+	for (char *c = copy; c != NULL && *c != '\0'; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return copy;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct record *x = *(const struct record *const *)a;
+	const struct record *y = *(const struct record *const *)b;
+
+	if (x->created_ms != y->created_ms)
+		return x->created_ms < y->created_ms ? -1 : 1;
+	return strcmp(x->id.text, y->id.text);
+}
+
+/* Ids that are asked for are looked up, rather than compared with every worker. */
+static enum err_code pick_ids(struct worker_list *list, struct err *e)
+{
+	const struct roster *roster = list->rq->app->roster;
+	struct worker_id id;
+	const char *text;
+	size_t n = 0, kept = 0;
+
+	while (request_query_nth(list->rq, "id", n) != NULL)
+		n++;
+	if (n == 0)
+		return ERR_OK;
+	list->picked = calloc(n, sizeof(const struct record *));
+	if (list->picked == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	for (size_t i = 0; i < n; i++) {
+		text = request_query_nth(list->rq, "id", i);
+		if (worker_id_parse(text, strlen(text), &id) &&
+		    (list->picked[list->picked_len] = roster_find(roster, &id)) != NULL)
+			list->picked_len++;
+	}
+	qsort(list->picked, list->picked_len, sizeof(const struct record *), by_age);
+	for (size_t i = 0; i < list->picked_len; i++)
+		if (kept == 0 || list->picked[kept - 1] != list->picked[i])
+			list->picked[kept++] = list->picked[i];
+	list->picked_len = kept;
+	return ERR_OK;
+}
+
+/* A page of picked ids goes on after the cursor, like any other. */
+static void skip_picked(struct worker_list *list)
+{
+	struct record at = {.created_ms = list->last.created_ms, .id = list->last.id};
+	const struct record *key = &at;
+
+	list->next = 0;
+	if (list->last.id.text[0] == '\0')
+		return;
+	while (list->next < list->picked_len && by_age(&list->picked[list->next], &key) <= 0)
+		list->next++;
+}
+
+enum err_code worker_list_begin(struct worker_list *list, const struct request *rq, struct err *e)
+{
+	static const char *const names[] = {"connected", "status", "name",   "tag",
+	                                    "id",        "limit",  "cursor", NULL};
+	const char *name = request_query(rq, "name");
+
+	*list = (struct worker_list){.rq = rq, .hears = mirror_hears(rq->app->mirror)};
+	if (!roster_loaded(rq->app->roster))
+		return err_set(e, ERR_DATABASE_UNAVAILABLE, NULL);
+	if (request_query_only(rq, names, e) != ERR_OK || read_connected(list, e) != ERR_OK ||
+	    read_statuses(list, e) != ERR_OK || read_cursor(list, e) != ERR_OK ||
+	    request_query_i64(rq, "limit", 0, 1, LIST_LIMIT_MAX, &list->limit, e) != ERR_OK ||
+	    pick_ids(list, e) != ERR_OK)
+		return e->code;
+	if (list->picked != NULL)
+		skip_picked(list);
+	if (name != NULL && (list->name = lowercase(name)) == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	return ERR_OK;
+}
+
+void worker_list_fini(struct worker_list *list)
+{
+	free(list->picked);
+	free(list->name);
+}
+
+static bool contains(const char *text, const char *lower)
+{
+	for (; *text != '\0' || *lower == '\0'; text++) {
+		size_t i = 0;
+
+		while (lower[i] != '\0' && (char)tolower((unsigned char)text[i]) == lower[i])
+			i++;
+		if (lower[i] == '\0')
+			return true;
+	}
+	return false;
+}
+
+static bool has_tag(const struct record *record, const char *tag)
+{
+	for (size_t i = 0; i < record->tags_len; i++)
+		if (strcmp(record->tags[i], tag) == 0)
+			return true;
+	return false;
+}
+
+static bool has_tags(const struct worker_list *list, const struct record *record)
+{
+	const char *tag;
+
+	for (size_t i = 0; (tag = request_query_nth(list->rq, "tag", i)) != NULL; i++)
+		if (!has_tag(record, tag))
+			return false;
+	return true;
+}
+
+/* While the broker cannot be heard nobody is known to be connected, nor not to be. */
+static bool fits_connected(const struct worker_list *list, const struct presence *p)
+{
+	if (list->connected < 0)
+		return true;
+	return list->hears &&
+	       (p != NULL && p->state == PRESENCE_ONLINE) == (list->connected == 1);
+}
+
+static bool fits(const struct worker_list *list, const struct record *record,
+                 const struct presence **presence)
+{
+	*presence = list->hears ? mirror_find(list->rq->app->mirror, &record->id) : NULL;
+	return (list->statuses & 1u << record->status) != 0 && fits_connected(list, *presence) &&
+	       (list->name == NULL || contains(record->name, list->name)) && has_tags(list, record);
+}
+
+static const struct record *advance(struct worker_list *list, const struct presence **presence)
+{
+	const struct roster *roster = list->rq->app->roster;
+	const size_t len = list->picked != NULL ? list->picked_len : roster_len(roster);
+
+	while (list->next < len) {
+		const size_t i = list->next++;
+		const struct record *record =
+			list->picked != NULL ? list->picked[i] : roster_at(roster, i);
+
+		if (fits(list, record, presence))
+			return record;
+	}
+	return NULL;
+}
+
+const struct record *worker_list_next(struct worker_list *list, const struct presence **presence)
+{
+	const struct record *record;
+
+	if (list->limit > 0 && list->shown == list->limit)
+		return NULL;
+	record = advance(list, presence);
+	if (record != NULL) {
+		list->shown++;
+		list->last = (struct page_cursor){record->created_ms, record->id};
+	}
+	return record;
+}
+
+bool worker_list_has_more(struct worker_list *list)
+{
+	const struct presence *ignored;
+
+	return list->limit > 0 && list->shown == list->limit && advance(list, &ignored) != NULL;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* worker_list.h - which workers a list shows: filters and paging, over roster and mirror alone.
+ * Thread: loop. */
+#pragma once
+
+#include "bridge/cursor.h"
+#include "bridge/http.h"
+#include "bridge/roster.h"
+
+#define LIST_LIMIT_MAX 1000
+
+struct worker_list {
+	const struct request *rq;
+	char *name;	     /* lowercase; NULL: any. Owned */
+	int connected;	     /* -1: any, 0, 1 */
+	unsigned statuses;   /* 1u << status */
+	int64_t limit;	     /* 0: all */
+	bool hears;	     /* the mirror, now */
+
+	/* Where it stands: in the roster's order, or among the ids that were asked for. */
+	const struct record **picked; /* owned; NULL: the whole roster */
+	size_t picked_len;
+	size_t next;
+	int64_t shown;
+	struct page_cursor last; /* the last one shown */
+};
+
+/* Reads the query. worker_list_fini() is fine after either outcome. */
+enum err_code worker_list_begin(struct worker_list *list, const struct request *rq, struct err *e)
+	MUST_CHECK;
+void worker_list_fini(struct worker_list *list);
+
+/* The next worker and its presence (NULL: never connected; check list->hears first). NULL at the
+ * end of the page. */
+const struct record *worker_list_next(struct worker_list *list, const struct presence **presence);
+
+/* After the page: is there another one? */
+bool worker_list_has_more(struct worker_list *list);
