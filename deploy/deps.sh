@@ -90,15 +90,25 @@ allow_starts() {
 	[ ! -e "$POLICY_SAVED" ] || mv "$POLICY_SAVED" "$POLICY"
 }
 
+# The services of the packages that were asked for, unless enabled before (an own build,
+# say). Those of other packages that came with them are part of the system.
 disable_new_services() {
 	local unit
-	comm -13 <(printf '%s\n' "$1") <(enabled_services) | while read -r unit; do
-		[ -n "$unit" ] || continue
-		say "leaving ${unit%.service} disabled"
-		systemctl disable "$unit" >/dev/null 2>&1 || true
-		# systemctl may be absent, or refuse to act in a container.
-		find /etc/systemd/system -name "$unit" -type l -delete
-	done
+
+	{ dpkg -L "${missing[@]}" 2>/dev/null || true; } | sed -n 's#.*/systemd/system/##p' |
+		grep '\.service$' | sort -u | comm -23 - <(printf '%s\n' "$1") |
+		while read -r unit; do disable_service "$unit"; done
+}
+
+disable_service() {
+	local name=${1%.service}
+
+	[ -e "/etc/systemd/system/multi-user.target.wants/$1" ] || [ -e "/etc/init.d/$name" ] || return 0
+	say "leaving $name disabled"
+	systemctl disable "$1" >/dev/null 2>&1 || true
+	[ ! -e "/etc/init.d/$name" ] || update-rc.d "$name" disable >/dev/null 2>&1 || true
+	# systemctl may be absent, or refuse to act in a container.
+	find /etc/systemd/system -name "$1" -type l -delete
 }
 
 # An exit trap alone would do for a failure; a signal has to become an exit first.

@@ -20,7 +20,7 @@ RUN deploy/docker/libraries.sh build/release/mosquitto_rollcall.so >broker.packa
 
 FROM debian:${DEBIAN_SUITE}-slim AS base
 # A fixed id, so that volumes still belong to it after an upgrade of the image.
-RUN useradd --system --uid 10001 --user-group --home-dir /nonexistent rollcall
+RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin rollcall
 
 FROM base AS broker
 COPY --from=build /src/broker.packages /tmp/
