@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* GET /workers/{worker}/metrics/latest */
+#include "bridge/app.h"
+#include "bridge/roster.h"
+#include "bridge/routes.h"
+#include "bridge/store_metric.h"
+#include "protocol/jwrite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ANSWER_MAX ((size_t)1024 * 1024)
+
+struct latest_get {
+	struct request *rq;
+	struct metric_report report;
+};
+
+static void write_report(struct jwrite *w, const struct metric_report *r)
+{
+	jwrite_object(w, NULL);
+	jwrite_str(w, "worker_id", r->worker.text);
+	jwrite_time(w, "received_at", r->received_ms);
+	jwrite_time(w, "at", r->at_ms);
+	if (r->seq >= 0)
+		jwrite_i64(w, "seq", r->seq);
+	else
+		jwrite_null(w, "seq");
+	jwrite_f64(w, "memory", r->memory);
+	jwrite_f64(w, "cpu", r->cpu);
+	jwrite_f64(w, "rate", r->rate);
+	jwrite_str(w, "engine_status", r->engine_status[0] != '\0' ? r->engine_status : NULL);
+	if (r->extra != NULL) {
+		jwrite_raw(w, "metrics", r->extra, strlen(r->extra));
+	} else {
+		jwrite_object(w, "metrics");
+		jwrite_object_end(w);
+	}
+	jwrite_object_end(w);
+}
+
+static enum err_code read_latest(struct db *db, void *arg, struct err *e)
+{
+	struct latest_get *get = arg;
+
+	return store_metrics_latest(db, &get->report.worker, &get->report, e);
+}
+
+static void on_read(void *arg, struct err *e)
+{
+	struct latest_get *get = arg;
+	struct jwrite w;
+	struct buf body;
+
+	if (e->code == ERR_OK) {
+		buf_init(&body, ANSWER_MAX);
+		jwrite_begin(&w, &body);
+		write_report(&w, &get->report);
+		respond_json(get->rq, 200, &body);
+	} else {
+		respond_error(get->rq, e);
+	}
+	free(get->report.extra);
+	free(get);
+}
+
+enum err_code rest_metrics_latest(struct request *rq, struct err *e)
+{
+	struct latest_get *get;
+
+	if (roster_find(rq->app->roster, &rq->worker) == NULL)
+		return err_set(e, ERR_WORKER_NOT_FOUND, NULL);
+	get = calloc(1, sizeof(*get));
+	if (get == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	get->rq = rq;
+	get->report.worker = rq->worker;
+	db_submit(rq->app->db, read_latest, on_read, get);
+	return ERR_OK;
+}
