@@ -36,9 +36,6 @@ const struct presence *mirror_find(const struct mirror *m, const struct worker_i
  */
 uint64_t mirror_version(const struct mirror *m);
 
-/* The node's last event that the mirror has seen: part of a watch cursor. */
-struct presence_pos mirror_pos(const struct mirror *m);
-
 /* The node's name, "" before it is known. */
 const char *mirror_node(const struct mirror *m);
 

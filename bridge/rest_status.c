@@ -104,7 +104,7 @@ static void write_rows(struct jwrite *w, const char *key, struct worker_list *li
 
 static void watch_cursor(const struct app *app, char out[CURSOR_TEXT_SIZE])
 {
-	watch_cursor_print(mirror_node(app->mirror), mirror_pos(app->mirror), out);
+	watch_cursor_print(mirror_node(app->mirror), mirror_position(app->mirror), out);
 }
 
 static void add_escaped(struct buf *out, const char *text)
