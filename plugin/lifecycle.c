@@ -106,6 +106,7 @@ void plugin_tick(struct plugin *p)
 	/* Disarm first: what the store thread finishes from here on arms it again. */
 	wake_disarm();
 	p->reloading = false;
+	store_collect(p->store);
 	more = connset_tick(&p->conns, now_us);
 	more |= control_tick(&p->control, now_us);
 	audit_tick(&p->audit, now_us);

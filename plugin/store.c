@@ -266,7 +266,7 @@ static void write_journal(struct store *s)
 	unqueue_all(s);
 }
 
-static void collect_commit(struct store *s)
+void store_collect(struct store *s)
 {
 	if (!s->thread_busy || !store_thread_done(s->thread))
 		return;
@@ -309,7 +309,6 @@ static void watch_thread(struct store *s)
 void store_flush(struct store *s, bool urgent)
 {
 	lmdb_end_read(s->lmdb);
-	collect_commit(s);
 	write_journal(s);
 	watch_thread(s);
 	if (!s->thread_busy && s->fresh.len > 0 &&
@@ -324,7 +323,7 @@ enum err_code store_sync(struct store *s, struct err *e)
 	while (s->durable < target) {
 		if (s->thread_busy && !store_thread_wait(s->thread, 5000))
 			return err_set(e, ERR_STORE_UNAVAILABLE, "%s", store_thread_error(s->thread));
-		collect_commit(s);
+		store_collect(s);
 		write_journal(s);
 		if (!s->thread_busy && s->fresh.len > 0)
 			hand_over(s);

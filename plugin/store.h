@@ -60,7 +60,10 @@ typedef void (*store_visit_f)(void *arg, const char *key, size_t key_len, struct
 bool store_page(struct store *s, enum store_db db, const char *after, size_t limit,
                 store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1]);
 
-/* Once per turn of the broker's loop. Commits begin flush_interval_ms apart, or at once when
+/* Once per turn of the broker's loop, first: takes note of what has become durable. */
+void store_collect(struct store *s);
+
+/* Once per turn of the broker's loop, after all puts. Commits begin flush_interval_ms apart, or at once when
  * somebody waits for one (urgent). */
 void store_flush(struct store *s, bool urgent);
 
