@@ -15,6 +15,7 @@ set -euo pipefail
 
 readonly POLICY=/usr/sbin/policy-rc.d
 readonly POLICY_SAVED=/usr/sbin/policy-rc.d.before-rollcall
+readonly POLICY_MARK="Rollcall's deps.sh is installing packages"
 readonly LOCK=/run/lock/rollcall-deps.lock
 
 packages_of() {
@@ -78,10 +79,10 @@ enabled_services() {
 }
 
 forbid_starts() {
-	# Left by a run that was killed before it could put it back.
-	[ ! -e "$POLICY_SAVED" ] || mv -f "$POLICY_SAVED" "$POLICY"
+	# Left by a run that was killed before it could clean up.
+	! grep -qs "$POLICY_MARK" "$POLICY" || allow_starts
 	[ ! -e "$POLICY" ] || mv "$POLICY" "$POLICY_SAVED"
-	printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+	printf '#!/bin/sh\n# %s\nexit 101\n' "$POLICY_MARK" >"$POLICY"
 	chmod 755 "$POLICY"
 }
 
