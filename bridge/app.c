@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/app.h"
 
+#include "bridge/audit.h"
 #include "bridge/broker.h"
+#include "bridge/command.h"
 #include "bridge/control.h"
 #include "bridge/db.h"
 #include "bridge/directory.h"
+#include "bridge/engine_state.h"
 #include "bridge/http_server.h"
+#include "bridge/inbox.h"
 #include "bridge/loop.h"
+#include "bridge/metric.h"
 #include "bridge/migrate.h"
 #include "bridge/mirror.h"
 #include "bridge/roster.h"
@@ -36,8 +41,13 @@ PART(users, users_new, users_free)
 PART(roster, roster_new, roster_free)
 PART(broker, broker_new, broker_free)
 PART(control, control_new, control_free)
+PART(engine_states, engine_states_new, engine_states_free)
 PART(mirror, mirror_new, mirror_free)
 PART(directory, directory_new, directory_free)
+PART(metrics, metrics_new, metrics_free)
+PART(commands, commands_new, commands_free)
+PART(audit, audit_new, audit_free)
+PART(inbox, inbox_new, inbox_free)
 PART(http, http_new, http_free)
 
 static bool start_loop(struct app *app, struct err *e)
@@ -97,6 +107,8 @@ static bool start_jobs(struct app *app, struct err *e)
 
 static void stop_jobs(struct app *app)
 {
+	metrics_stop(app->metrics);
+	broker_stop(app->broker); /* whoever waits for an answer of the plugin is told now */
 	db_pool_close(app->db);
 }
 
@@ -108,8 +120,13 @@ static const struct part parts[] = {
 	{"roster", start_roster, stop_roster},
 	{"broker", start_broker, stop_broker},
 	{"control", start_control, stop_control},
+	{"engine_states", start_engine_states, stop_engine_states},
 	{"mirror", start_mirror, stop_mirror},
 	{"directory", start_directory, stop_directory},
+	{"metrics", start_metrics, stop_metrics},
+	{"commands", start_commands, stop_commands},
+	{"audit", start_audit, stop_audit},
+	{"inbox", start_inbox, stop_inbox},
 	{"jobs", start_jobs, stop_jobs}, /* ends them while those who asked for them still exist */
 	{"http", start_http, stop_http}, /* last: serve only when whole */
 };

@@ -18,6 +18,14 @@ const struct route routes[] = {
 	{HTTP_POST, "/workers/{worker}/token", ROLE_ADMIN, rest_token_rotate},
 	{HTTP_POST, "/workers/{worker}/revoke", ROLE_ADMIN, rest_worker_revoke},
 	{HTTP_POST, "/workers/{worker}/reinstate", ROLE_ADMIN, rest_worker_reinstate},
+
+	{HTTP_GET, "/workers/{worker}/connection", ROLE_VIEWER, rest_connection_get},
+	{HTTP_DELETE, "/workers/{worker}/sessions", ROLE_ADMIN, rest_session_kick},
+	{HTTP_DELETE, "/workers/{worker}/sessions/{client}", ROLE_ADMIN, rest_session_kick},
+	{HTTP_POST, "/workers/{worker}/send", ROLE_ADMIN, rest_worker_send},
+	{HTTP_POST, "/workers/{worker}/start", ROLE_ADMIN, rest_worker_start},
+	{HTTP_POST, "/workers/{worker}/stop", ROLE_ADMIN, rest_worker_stop},
+	{HTTP_GET, "/workers/{worker}/metrics/latest", ROLE_VIEWER, rest_metrics_latest},
 };
 
 const size_t routes_len = ARRAY_LEN(routes);

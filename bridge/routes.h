@@ -29,3 +29,15 @@ enum err_code rest_worker_status(struct request *rq, struct err *e);
 enum err_code rest_token_rotate(struct request *rq, struct err *e);
 enum err_code rest_worker_revoke(struct request *rq, struct err *e);
 enum err_code rest_worker_reinstate(struct request *rq, struct err *e);
+
+/* rest_connection.c */
+enum err_code rest_connection_get(struct request *rq, struct err *e);
+enum err_code rest_session_kick(struct request *rq, struct err *e);
+
+/* rest_command.c */
+enum err_code rest_worker_send(struct request *rq, struct err *e);
+enum err_code rest_worker_start(struct request *rq, struct err *e);
+enum err_code rest_worker_stop(struct request *rq, struct err *e);
+
+/* rest_metric.c */
+enum err_code rest_metrics_latest(struct request *rq, struct err *e);
