@@ -97,7 +97,7 @@ static void to_roster(struct metrics *m, const struct metric_report *r)
 				       .cpu = r->cpu,
 				       .rate = r->rate,
 				       .received_ms = r->received_ms,
-				       .json = strdup(r->extra != NULL ? r->extra : "{}")};
+				       .json = r->extra != NULL ? strdup(r->extra) : NULL};
 
 	snprintf(latest.engine_status, sizeof(latest.engine_status), "%s", r->engine_status);
 	latest.engine_status_ms = r->engine_status[0] != '\0' ? r->received_ms : 0;
