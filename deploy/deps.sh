@@ -96,8 +96,8 @@ allow_starts() {
 disable_new_services() {
 	local unit
 
-	{ dpkg -L "${missing[@]}" 2>/dev/null || true; } | sed -n 's#.*/systemd/system/##p' |
-		grep '\.service$' | sort -u | comm -23 - <(printf '%s\n' "$1") |
+	{ dpkg -L "${missing[@]}" 2>/dev/null || true; } |
+		sed -n 's#.*/systemd/system/\(.*\.service\)$#\1#p' | sort -u | comm -23 - <(printf '%s\n' "$1") |
 		while read -r unit; do disable_service "$unit"; done
 }
 
