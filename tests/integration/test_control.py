@@ -33,7 +33,7 @@ def test_get_connection_shows_the_whole_object(hall, protocol):
     websocket, version = PROTOCOLS[protocol]
     assert session["client_id"] == worker.worker_id
     assert session["keepalive"] == 77
-    assert session["transport"] == ("websockets" if websocket else "mqtt")
+    assert session["transport"] == ("websockets" if websocket else "tcp")
     assert str(session["protocol_version"]) in {4: ("4", "3.1.1"), 5: ("5", "5.0")}[version]
     assert session["address"].endswith("127.0.0.1")
 
@@ -71,7 +71,8 @@ def test_what_a_worker_says_of_its_state_is_kept(hall):
 
 
 @pytest.mark.parametrize("rubbish", [b"", b"no JSON", b"[]", b"7", b'{"engine_status":"' +
-                                     b"x" * 9000 + b'"}', b"\xff\xfe"])
+                                     b"x" * 9000 + b'"}', b"\xff\xfe"],
+                         ids=lambda r: repr(r[:24]))
 def test_a_state_that_is_none_does_not_replace_the_last(hall, rubbish):
     worker = hall.online("tcp-5")
     worker.say("running")
@@ -285,7 +286,7 @@ def test_what_is_no_command_is_answered_as_such(hall, payload):
     ("send", {"topic": "commands", "payload": "x"}, "worker_id"),
     ("send", {"worker_id": "wrk_a", "payload": "x"}, "topic"),
     ("send", {"worker_id": "wrk_a", "topic": "commands"}, "payload"),
-    ("disconnect", {"worker_id": "wrk_a", "message": "x"}, "code"),
+    ("disconnect", {"worker_id": "wrk_a", "code": "TIRED", "message": "x"}, "code"),
     ("putWorkers", {}, "workers"),
     ("putWorkers", {"workers": [{}]}, "worker_id"),
     ("putWorkers", {"workers": [{"worker_id": "wrk_a", "status": "busy", "token_hashes": [],

@@ -161,7 +161,8 @@ def test_a_worker_that_publishes_to_its_will_topic_changes_nothing(hall, protoco
 
 
 @pytest.mark.parametrize("payload", [b"", b"not JSON", b"[1,2]", b'{"reason":7}', b"\xff\xfe",
-                                     b'{"reason":"' + b"x" * 1000 + b'"}'])
+                                     b'{"reason":"' + b"x" * 1000 + b'"}'],
+                         ids=lambda p: repr(p[:24]))
 def test_a_will_of_any_shape_proves_the_loss(hall, payload):
     identity = hall.enroll()
     worker = hall.worker(identity, "tcp-5")

@@ -41,15 +41,38 @@ only() {
 	done < <(includes_of "$folder"/*.[ch])
 }
 
-# below FOLDER UPPER-PATTERN LOWER-PATTERN - files that match LOWER know nothing of UPPER.
-below() {
-	local folder=$1 upper=$2 lower=$3 file header
+# layers FOLDER SHARED PATTERN... - from top to bottom; a file may include headers of its
+# own layer and of those below it, and the shared ones: mere types, which all may know.
+layers() {
+	local folder=$1 shared=$2 file header from to
+	shift 2
 
 	compgen -G "$folder/*.[ch]" >/dev/null || return 0
 	while read -r file header; do
-		[[ ${file##*/} =~ ^($lower)\.[ch]$ && $header =~ ^$folder/($upper)\.h$ ]] || continue
-		complain "$file includes $header: the arrow points the other way"
+		[[ $header == "$folder"/* && ! $header =~ ^$folder/($shared)\.h$ ]] || continue
+		from=$(layer_of "${file##*/}" "$@")
+		to=$(layer_of "${header##*/}" "$@")
+		if [ "$from" = 0 ]; then
+			complain "$file belongs to no layer: name it in $0"
+		elif [ "$to" != 0 ] && [ "$to" -lt "$from" ]; then
+			complain "$file includes $header: the arrow points the other way"
+		fi
 	done < <(includes_of "$folder"/*.[ch])
+}
+
+# layer_of FILE PATTERN... - the number of the first pattern that fits; 0 for none.
+layer_of() {
+	local name=${1%.[ch]} n=0 pattern
+	shift
+
+	for pattern in "$@"; do
+		n=$((n + 1))
+		if [[ $name =~ ^($pattern)$ ]]; then
+			echo $n
+			return
+		fi
+	done
+	echo 0
 }
 
 # Between the folders.
@@ -68,23 +91,31 @@ only bridge '^mosquitto' broker
 only bridge '^jwt\.h$' jwt
 only bridge '^event2?/' loop http broker
 
-# Inside the plugin: plugin → events → domain → publish, store.
-forbid plugin '^plugin/(plugin|events)\.h$' 'only the broker calls these'
-below plugin 'events|control[a-z_]*|tick|admit|access' \
-	'conn|object|objects|directory|publish|store[a-z_]*|journal|codec|options|wake'
-below plugin 'conn|object|objects|directory|publish' 'store[a-z_]*|journal|codec|options|wake'
+# Inside the plugin: the broker's structs stop in the first layer, storage is at the bottom.
+layers plugin 'plugin' \
+	'plugin|events|lifecycle|tick' \
+	'control[a-z_]*|dirsync' \
+	'admit|access|report|audit' \
+	'conn|connset|directory' \
+	'object|publish' \
+	'store[a-z_]*|journal' \
+	'options|codec|wake'
 
-# Inside the bridge: a request goes down this line, nothing calls upwards.
-below bridge 'routes|rest_[a-z]*' \
-	'worker|command|metric[a-z_]*|user|auth|mirror|directory[a-z_]*|control|broker|inbox|roster|store_[a-z]*|stmt|db[a-z_]*|migrate|loop|config|jwt|url'
-# The records of roster.h are also what the stores fill.
-below bridge 'worker|command|metric|user|inbox|mirror|directory|control|broker' \
-	'store_[a-z]*|stmt|db[a-z_]*|migrate|loop|config|jwt|url'
-below bridge 'store_[a-z]*' 'stmt|db[a-z_]*|loop|config|jwt|url'
-below bridge 'mirror|directory|inbox' 'control|broker'
-below bridge 'control' 'broker'
-# No handler touches SQL.
-below bridge 'stmt|db_connection' 'rest_[a-z]*|routes|router|http[a-z_]*'
+# Inside the bridge: a request goes down these lines, and its answer comes back by return.
+layers bridge 'app|http|router|routes' \
+	'main|user_add' \
+	'app' \
+	'http[a-z_]*|request|respond' \
+	'router|routes' \
+	'rest_[a-z]*' \
+	'inbox' \
+	'auth|user|worker[a-z_]*|command|command_results|metric|metric_writer|audit|engine_state|mirror|follow|directory|directory_sync' \
+	'control' \
+	'broker' \
+	'store_[a-z]*|roster|roster_sync|migrate|directory_entry' \
+	'stmt' \
+	'db|db_[a-z]*' \
+	'loop|config|jwt|url|tally|logging|cursor|metric_report|command_result|schema'
 
 [ $wrong = 0 ] && echo "layers: all arrows point down"
 exit $wrong

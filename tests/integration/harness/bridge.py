@@ -41,7 +41,7 @@ class Bridge:
 
     def probe(self, path):
         """The route's status, None while nobody answers."""
-        assert self.process.alive, "the bridge ended:\n" + self.process.log_text()[-3000:]
+        self.process.must_be_alive()
         try:
             return requests.get(self.url + path, timeout=5 * SLOWNESS).status_code
         except requests.ConnectionError:

@@ -85,7 +85,7 @@ class Broker:
         return self
 
     def answers(self):
-        assert self.process.alive, "the broker ended:\n" + self.process.log_text()[-3000:]
+        self.process.must_be_alive()
         try:
             for websocket in (False, True):
                 self.wire(websocket).drop()

@@ -46,7 +46,7 @@ class DatabaseServer:
         return self
 
     def answers(self):
-        assert self.process.alive, "MariaDB ended:\n" + self.process.log_text()[-3000:]
+        self.process.must_be_alive()
         try:
             self.connect().close()
         except pymysql.err.OperationalError:

@@ -36,7 +36,7 @@ class Installation:
         return self
 
     def _is_ready(self):
-        assert self.process.alive, "make run ended:\n" + self.process.log_text()[-3000:]
+        self.process.must_be_alive()
         return self.ready_file.exists()
 
     @property

@@ -171,7 +171,7 @@ class Observer:
     def publish_control(self, payload):
         self.client.publish(CONTROL, payload, qos=1)
 
-    def send_command(self, command, **members):
+    def send_command(self, command, /, **members):
         """Returns the number under which wait_response() finds the answer."""
         number = str(next(self.numbers))
         self.publish_control(json.dumps({"commands": [
@@ -185,13 +185,13 @@ class Observer:
             raise ControlError(response["error"])
         return response["data"]
 
-    def call(self, command, timeout=5, **members):
+    def call(self, command, /, timeout=5, **members):
         return self.wait_response(self.send_command(command, **members), timeout)
 
     def connection(self, worker_id):
         return self.call("getConnection", worker_id=worker_id)["connection"]
 
-    def expect_error(self, code, command, **members):
+    def expect_error(self, code, command, /, **members):
         try:
             data = self.call(command, **members)
         except ControlError as e:

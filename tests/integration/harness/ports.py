@@ -7,12 +7,14 @@ other test runs on the machine each is reserved by an abstract socket's name, wh
 frees when this process ends, however it ends.
 """
 
+import atexit
 import os
 import random
 import socket
 
 FIRST, LAST = 15000, 32000
 _reservations = []
+atexit.register(lambda: [s.close() for s in _reservations])
 _dice = random.Random(os.getpid() ^ int.from_bytes(os.urandom(4), "big"))
 
 

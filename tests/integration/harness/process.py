@@ -10,6 +10,10 @@ from .settings import SLOWNESS, SUPPORT, VALGRIND, clean_environment, program
 MEMCHECK_STATUS = 99  # what valgrind makes a program's exit status when it found errors
 
 
+class Ended(Exception):
+    """A program that should run does not; waiting on makes no sense."""
+
+
 class Process:
     """One program, which may be started several times; all runs write to one log."""
 
@@ -53,6 +57,10 @@ class Process:
     @property
     def alive(self):
         return self.popen is not None and self.popen.poll() is None
+
+    def must_be_alive(self):
+        if not self.alive:
+            raise Ended(f"{self.name} ended:\n{self.log_text()[-3000:]}")
 
     def signal(self, number):
         if self.alive:

@@ -257,7 +257,8 @@ class Wire:
         return self.expect(SUBACK)[-1]
 
     def publish(self, topic, payload=b"", qos=1, retain=False, properties=b""):
-        """Returns PUBACK's reason, which MQTT 3.1.1 does not have: 0. None for QoS 0."""
+        """Returns PUBACK's reason, which MQTT 3.1.1 does not have: 0. None for QoS 0. That nobody
+        had subscribed (0x10) is a success as well."""
         payload = payload if isinstance(payload, bytes) else payload.encode()
         packet_id = self._packet_id() if qos else b""
         properties = varint(len(properties)) + properties if self.version == 5 else b""
@@ -266,7 +267,8 @@ class Wire:
         if not qos:
             return None
         body = self.expect(PUBACK)
-        return body[2] if len(body) > 2 else 0
+        reason = body[2] if len(body) > 2 else 0
+        return 0 if reason == 0x10 else reason
 
     def ping(self):
         """Comes back when the broker has dealt with all that was sent before."""
