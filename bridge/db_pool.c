@@ -195,7 +195,8 @@ static void probed(void *arg, struct err *e)
 		pool->hopeless = !ok;
 	}
 	atomic_store(&pool->healthy, pool->prepared && ok);
-	log_change(pool, pool->prepared && ok, e);
+	if (!pool->hopeless) /* else whoever waits for `prepared` tells why */
+		log_change(pool, pool->prepared && ok, e);
 	if (pool->prepare.prepared != NULL && !away) {
 		db_done_f prepared = pool->prepare.prepared;
 

@@ -59,6 +59,10 @@ const char *request_query_nth(const struct request *rq, const char *name, size_t
 enum err_code request_query_i64(const struct request *rq, const char *name, int64_t otherwise,
                                 int64_t min, int64_t max, int64_t *out, struct err *e) MUST_CHECK;
 
+/* Starts to read the body, which must be there and be an object. */
+struct jread;
+void request_read(const struct request *rq, struct jread *r, struct err *e);
+
 /* Refuses parameters other than those listed (NULL ends the list): a misspelt filter that was
  * ignored would return everything. */
 enum err_code request_query_only(const struct request *rq, const char *const names[],

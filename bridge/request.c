@@ -166,6 +166,13 @@ void request_handle(struct request_http *rh)
 	respond_error(&rh->rq, &e);
 }
 
+void request_read(const struct request *rq, struct jread *r, struct err *e)
+{
+	jread_begin(r, rq->body, e);
+	if (jread_failed(r))
+		err_set(e, ERR_INVALID_REQUEST, rq->body == NULL ? "body: is missing" : "body: must be a JSON object");
+}
+
 const char *request_query(const struct request *rq, const char *name)
 {
 	return url_param(&rq->http->url, name, 0);

@@ -94,7 +94,7 @@ enum err_code rest_login(struct request *rq, struct err *e)
 	struct login *login;
 	struct jread r;
 
-	jread_begin(&r, rq->body, e);
+	request_read(rq, &r, e);
 	jread_only(&r, keys);
 	name = jread_str(&r, "username", 1, USER_NAME_MAX);
 	password = jread_str(&r, "password", 1, PASSWORD_MAX);

@@ -35,7 +35,7 @@ static enum err_code read_optional(struct request *rq, const char *const keys[],
 
 	if (rq->body == NULL)
 		return ERR_OK;
-	jread_begin(&r, rq->body, e);
+	request_read(rq, &r, e);
 	jread_only(&r, keys);
 	reason = jread_str_or(&r, "reason", 0, REASON_MAX, NULL);
 	if (reason != NULL) {

@@ -120,7 +120,7 @@ static enum err_code read_change(struct request *rq, struct worker_change *c, bo
 	static const char *const keys[] = {"name", "tags", NULL};
 	struct jread r;
 
-	jread_begin(&r, rq->body, e);
+	request_read(rq, &r, e);
 	jread_only(&r, keys);
 	worker_read_name(&r, c);
 	worker_read_tags(&r, c);
