@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from harness.identity import new_worker_id
-from harness.rest import Rest
 from harness.wait import wait_until
 
 
@@ -35,13 +34,12 @@ class Background:
     """A request whose answer is awaited while the test plays the worker."""
 
     def __init__(self, rest, path, body=None):
-        mine = Rest(rest.url)
-        mine.session.headers.update(rest.session.headers)
-        self.thread = threading.Thread(target=self._run, args=(mine, path, body or {}))
+        self.thread = threading.Thread(target=self._run, args=(rest.twin(), path, body or {}))
         self.thread.start()
 
     def _run(self, rest, path, body):
-        self.response = rest.request("POST", path, json=body)
+        with rest:
+            self.response = rest.request("POST", path, json=body)
 
     def answer(self, status):
         self.thread.join(20)

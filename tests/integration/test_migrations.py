@@ -88,11 +88,10 @@ def test_an_older_database_is_served_like_a_new_one(bridge, database, place):
     place.start()
     bridge.start()
     try:
-        rest = Rest(bridge.url).login()
-        assert rest.status_of("old_1")["connected"] is False
-        fresh = rest.post("/workers/old_1/token")
-        assert fresh["enforced"] is True
-        assert rest.register()
+        with Rest(bridge.url).login() as rest:
+            assert rest.status_of("old_1")["connected"] is False
+            assert rest.post("/workers/old_1/token")["enforced"] is True
+            assert rest.register()
     finally:
         bridge.terminate()
         place.terminate()

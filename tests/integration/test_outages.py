@@ -217,6 +217,7 @@ def test_two_bridges_say_the_same(own, new_directory):
     wait_until(lambda: own.rest.worker(worker.worker_id)["status"] == "revoked")
     rests[1].ok("DELETE", f"/workers/{by_second.worker_id}", 200)
     wait_until(lambda: not own.rest.get("/workers", id=by_second.worker_id))
+    rests[1].session.close()
     assert second.terminate() == 0
 
 

@@ -18,7 +18,8 @@ VIEWER, VIEWER_PASSWORD = "vera", "only looking, thanks"
 
 @pytest.fixture
 def stranger(site):
-    return Rest(site.bridge.url)
+    with Rest(site.bridge.url) as rest:
+        yield rest
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +152,12 @@ def test_a_viewer_may_only_read(stranger, viewer, rest, method, path):
 @pytest.fixture
 def browser(site):
     """Signed in by the cookie alone."""
-    session = requests.Session()
-    session.trust_env = False
-    answer = session.post(site.bridge.url + "/auth/login",
-                          json={"username": ADMIN, "password": ADMIN_PASSWORD})
-    session.set_cookie = answer.headers["Set-Cookie"]
-    return session
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.post(site.bridge.url + "/auth/login",
+                              json={"username": ADMIN, "password": ADMIN_PASSWORD})
+        session.set_cookie = answer.headers["Set-Cookie"]
+        yield session
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(browser):

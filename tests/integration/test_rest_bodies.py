@@ -224,14 +224,14 @@ def test_a_connection_serves_many_requests(site, rest):
                                   b"POST /workers HTTP/1.1\r\nContent-Length: x\r\n\r\n",
                                   b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 20_000, b"\x16\x03\x01"])
 def test_what_is_no_http_disturbs_nobody(site, alive, data):
-    with socket.create_connection(("127.0.0.1", site.bridge.port), 5) as s:
+    with socket.create_connection(("127.0.0.1", site.bridge.port), 1) as s:
         try:
             s.sendall(data)
             s.shutdown(socket.SHUT_WR)
             while s.recv(65536):
                 pass
-        except ConnectionError:
-            pass
+        except OSError:
+            pass  # cut off, or ignored: both will do
 
 
 def test_clients_that_go_away_in_the_middle_are_forgotten(site, rest, alive):

@@ -131,8 +131,8 @@ def test_filters(site, rest, mark):
 @pytest.mark.parametrize("path", ["/workers", "/workers/status"])
 @pytest.mark.parametrize("query, field", [
     ("limit=0", "limit"), ("limit=1001", "limit"), ("limit=x", "limit"), ("limit=-1", "limit"),
-    ("limit=1&cursor=%00", "cursor"), ("limit=1&cursor=nonsense", "cursor"),
-    ("connected=maybe", "connected"), ("status=busy", "status"), ("id=no/id", "id")])
+    ("limit=1&cursor=nonsense", "cursor"), ("connected=maybe", "connected"),
+    ("status=busy", "status")])
 def test_a_wrong_filter_is_named(rest, path, query, field):
     rest.fails("GET", f"{path}?{query}", 400, "INVALID_REQUEST", field)
 

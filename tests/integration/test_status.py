@@ -105,10 +105,9 @@ def test_a_takeover_is_never_seen_as_absence(site, rest):
     stop, seen = threading.Event(), set()
 
     def watch():
-        mine = type(rest)(rest.url)
-        mine.session.headers.update(rest.session.headers)
-        while not stop.is_set():
-            seen.add(mine.status_of(worker.worker_id)["connected"])
+        with rest.twin() as mine:
+            while not stop.is_set():
+                seen.add(mine.status_of(worker.worker_id)["connected"])
     thread = threading.Thread(target=watch)
     thread.start()
     for _ in range(50):

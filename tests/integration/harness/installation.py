@@ -18,6 +18,7 @@ PARTS = {"broker": "ROLLCALL_BROKER_PID", "bridge": "ROLLCALL_BRIDGE_PID",
 class Installation:
     def __init__(self, directory, **environment):
         self.run_dir = directory / "run"
+        self.rests = []
         self.ready_file = self.run_dir / "ready.env"
         self.environment = {
             "ROLLCALL_RUN_DIR": str(self.run_dir), "ROLLCALL_HTTP_PORT": str(free_port()),
@@ -51,9 +52,10 @@ class Installation:
         return {part: self.pid(part) for part in PARTS}
 
     def rest(self):
+        """The administrator, signed in anew."""
         env = self.env
-        return Rest(env["ROLLCALL_URL"]).login(env["ROLLCALL_ADMIN_USER"],
-                                               env["ROLLCALL_ADMIN_PASSWORD"])
+        self.rests.append(Rest(env["ROLLCALL_URL"]))
+        return self.rests[-1].login(env["ROLLCALL_ADMIN_USER"], env["ROLLCALL_ADMIN_PASSWORD"])
 
     def run_sh_pid(self):
         """make's child, to which Ctrl-C goes as well: it has the terminal's process group."""
@@ -63,6 +65,8 @@ class Installation:
 
     def stop(self, number=signal.SIGTERM):
         """As a supervisor does that knows run.sh alone; returns make's exit status."""
+        for rest in self.rests:
+            rest.session.close()
         if self.process.alive:
             child = self.run_sh_pid()
             os.kill(child or self.process.pid, number)

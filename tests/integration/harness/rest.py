@@ -27,6 +27,18 @@ class Rest:
         self.session.headers["Authorization"] = "Bearer " + answer["token"]
         return self
 
+    def twin(self):
+        """The same user on a connection of its own, for another thread."""
+        twin = Rest(self.url)
+        twin.session.headers.update(self.session.headers)
+        return twin
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.session.close()
+
     def request(self, method, path, **options):
         options.setdefault("timeout", 15 * SLOWNESS)
         return self.session.request(method, self.url + path, **options)

@@ -82,5 +82,6 @@ class Site(Party):
 
     def close(self):
         self.dismiss()
+        self.rest.session.close()
         self.bridge.terminate()
         self.broker.terminate()

@@ -28,6 +28,8 @@ class Worker:
 
     def connect(self, *, reason=None, **options):
         """`reason`: what its will says; without it there is no will. Raises Refused."""
+        if self.wire:
+            self.wire.drop()
         websocket, version = PROTOCOLS[self.protocol]
         self.wire = self.broker.wire(websocket, version, f"/ws/{self.worker_id}")
         if reason is not None:
