@@ -16,6 +16,8 @@ set -euo pipefail
 readonly POLICY=/usr/sbin/policy-rc.d
 readonly POLICY_SAVED=/usr/sbin/policy-rc.d.before-rollcall
 readonly POLICY_MARK="Rollcall's deps.sh is installing packages"
+# Those that the packages below bring along, as dependencies too.
+readonly SERVICES=(mosquitto mariadb)
 readonly LOCK=/run/lock/rollcall-deps.lock
 
 packages_of() {
@@ -74,8 +76,18 @@ become_root() {
 	exit 1
 }
 
+# By systemd or by a start link; either may be asked by the next boot.
+is_enabled() {
+	compgen -G "/etc/systemd/system/*.wants/$1.service" >/dev/null ||
+		compgen -G "/etc/rc[2-5].d/S??$1" >/dev/null
+}
+
 enabled_services() {
-	find /etc/systemd/system -name '*.service' -type l -printf '%f\n' 2>/dev/null | sort -u
+	local name
+
+	for name in "${SERVICES[@]}"; do
+		! is_enabled "$name" || echo "$name"
+	done
 }
 
 forbid_starts() {
@@ -91,25 +103,21 @@ allow_starts() {
 	[ ! -e "$POLICY_SAVED" ] || mv "$POLICY_SAVED" "$POLICY"
 }
 
-# The services of the packages that were asked for, unless enabled before (an own build,
-# say). Those of other packages that came with them are part of the system.
 disable_new_services() {
-	local unit
+	local name
 
-	{ dpkg -L "${missing[@]}" 2>/dev/null || true; } |
-		sed -n 's#.*/systemd/system/\(.*\.service\)$#\1#p' | sort -u | comm -23 - <(printf '%s\n' "$1") |
-		while read -r unit; do disable_service "$unit"; done
+	for name in "${SERVICES[@]}"; do
+		grep -qx "$name" <<<"$1" || disable_service "$name"
+	done
 }
 
 disable_service() {
-	local name=${1%.service}
-
-	[ -e "/etc/systemd/system/multi-user.target.wants/$1" ] || [ -e "/etc/init.d/$name" ] || return 0
-	say "leaving $name disabled"
-	systemctl disable "$1" >/dev/null 2>&1 || true
-	[ ! -e "/etc/init.d/$name" ] || update-rc.d "$name" disable >/dev/null 2>&1 || true
+	is_enabled "$1" || return 0
+	say "leaving $1 disabled"
+	systemctl disable "$1.service" >/dev/null 2>&1 || true
 	# systemctl may be absent, or refuse to act in a container.
-	find /etc/systemd/system -name "$1" -type l -delete
+	find /etc/systemd/system -name "$1.service" -type l -delete
+	[ ! -e "/etc/init.d/$1" ] || update-rc.d "$1" disable >/dev/null 2>&1 || true
 }
 
 # An exit trap alone would do for a failure; a signal has to become an exit first.
