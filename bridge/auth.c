@@ -54,15 +54,17 @@ static bool from_cookie(const struct request *rq, char out[SESSION_MAX])
 }
 
 /* A browser sends the cookie along with whatever some page makes it send; Origin tells which
- * page that was. */
+ * page that was. A proxy that ends TLS says so in X-Forwarded-Proto. */
 static bool same_origin(const struct request *rq)
 {
 	const char *origin = request_header(rq, "Origin"), *host = request_header(rq, "Host");
+	const char *scheme = request_header(rq, "X-Forwarded-Proto");
+	char ours[512];
 
 	if (origin == NULL || host == NULL)
 		return false;
-	origin = strstr(origin, "://");
-	return origin != NULL && strcasecmp(origin + 3, host) == 0;
+	snprintf(ours, sizeof(ours), "%s://%s", scheme != NULL ? scheme : "http", host);
+	return strcasecmp(origin, ours) == 0;
 }
 
 static enum err_code identify(struct request *rq, const char *session, struct err *e)

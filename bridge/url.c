@@ -51,7 +51,7 @@ static enum err_code add_param(struct url *url, char *pair, struct err *e)
 	if (equals != NULL)
 		*equals = '\0';
 	if (!decode(pair, true) || !decode(value, true))
-		return err_set(e, ERR_INVALID_REQUEST, "the query has a broken %%-escape");
+		return err_set(e, ERR_INVALID_REQUEST, "%.60s: has a broken %%-escape", pair);
 	if (url->params_len == url->params_cap) {
 		size_t cap = url->params_cap == 0 ? 8 : url->params_cap * 2;
 		struct url_param *params = realloc(url->params, cap * sizeof(*params));

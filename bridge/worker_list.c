@@ -92,8 +92,9 @@ static enum err_code pick_ids(struct worker_list *list, struct err *e)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	for (size_t i = 0; i < n; i++) {
 		text = request_query_nth(list->rq, "id", i);
-		if (worker_id_parse(text, strlen(text), &id) &&
-		    (list->picked[list->picked_len] = roster_find(roster, &id)) != NULL)
+		if (!worker_id_parse(text, strlen(text), &id))
+			return err_set(e, ERR_INVALID_REQUEST, "id: '%.64s' is not a worker id", text);
+		if ((list->picked[list->picked_len] = roster_find(roster, &id)) != NULL)
 			list->picked_len++;
 	}
 	qsort(list->picked, list->picked_len, sizeof(const struct record *), by_age);

@@ -2,6 +2,7 @@
 #include "protocol/jread.h"
 
 #include "protocol/clock.h"
+#include "protocol/utf8.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -19,12 +20,17 @@ struct json_object *jread_parse(const char *text, size_t len, struct err *e)
 		err_set(e, ERR_INVALID_REQUEST, len == 0 ? "empty: JSON expected" : "too long");
 		return NULL;
 	}
+	/* json-c takes a NUL for the end of the text, and surrogates for characters. */
+	if (memchr(text, '\0', len) != NULL || !utf8_valid(text, len)) {
+		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: not UTF-8 text");
+		return NULL;
+	}
 	tok = json_tokener_new_ex(JREAD_MAX_DEPTH);
 	if (tok == NULL) {
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		return NULL;
 	}
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	doc = json_tokener_parse_ex(tok, text, (int)len);
 	why = json_tokener_get_error(tok);
 	if (why == json_tokener_continue && doc == NULL) {
