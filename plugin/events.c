@@ -2,15 +2,12 @@
 /* events.c - from the broker's structs to calls of our own. */
 #include "plugin/events.h"
 
+#include "plugin/broker_api.h"
 #include "plugin/plugin.h"
 #include "plugin/report.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 
-#include <mosquitto.h>
-#include <mosquitto_broker.h>
-#include <mosquitto_plugin.h>
-#include <mqtt_protocol.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

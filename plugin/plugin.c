@@ -2,13 +2,11 @@
 /* plugin.c - the three functions that Mosquitto calls, and the table of events. */
 #include "plugin/plugin.h"
 
+#include "plugin/broker_api.h"
 #include "plugin/events.h"
 #include "plugin/wake.h"
 #include "protocol/log.h"
 
-#include <mosquitto.h>
-#include <mosquitto_broker.h>
-#include <mosquitto_plugin.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "plugin/publish.h"
 
+#include "plugin/broker_api.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
 
 #include <limits.h>
-#include <mosquitto.h>
-#include <mosquitto_broker.h>
-#include <mqtt_protocol.h>
 #include <stdlib.h>
 #include <string.h>
 

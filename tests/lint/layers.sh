@@ -82,8 +82,8 @@ forbid bridge '^plugin/' 'the bridge knows nothing of the plugin'
 forbid protocol '^(sys/socket|sys/epoll|pthread|threads|sys/select|poll)\.h$' \
 	'protocol/ does no I/O and has no threads'
 
-# Foreign libraries stay in their modules. log_sink is where lines reach the broker's log.
-only plugin '^mosquitto' plugin events publish tick log_sink
+# Foreign libraries stay in their modules.
+only plugin '^(mosquitto|mqtt_protocol|plugin/broker_api)' broker_api plugin events publish
 only plugin '^lmdb\.h$' store_lmdb
 only bridge '^microhttpd\.h$' http http_server.h http_request.h request respond
 only bridge '^(mysql|mariadb)' db stmt migrate db_connection db_pool
@@ -92,7 +92,7 @@ only bridge '^jwt\.h$' jwt
 only bridge '^event2?/' loop http broker
 
 # Inside the plugin: the broker's structs stop in the first layer, storage is at the bottom.
-layers plugin 'plugin' \
+layers plugin 'plugin|broker_api' \
 	'plugin|events|lifecycle|tick' \
 	'control[a-z_]*|dirsync' \
 	'admit|access|report|audit' \
