@@ -71,7 +71,7 @@ install_packages() {
 }
 
 build_plugin() {
-	in_tree make -C /src --no-print-directory CI=1 plugin >&2
+	in_tree make -s -C /src --no-print-directory CI=1 plugin >&2
 	install -D -m 755 "$tree/src/build/release/mosquitto_rollcall.so" "$out/mosquitto_rollcall.so"
 }
 
