@@ -16,4 +16,5 @@ broker_config "$SHARE/rollcall.conf" USER=rollcall PASSWORD_FILE="$CONFIG/passwd
 	STORAGE_PATH="$DATA/plugin" NODE_ID="${ROLLCALL_NODE_ID:-broker-1}" MQTT_PORT=1883 \
 	MQTT_BIND=0.0.0.0 WS_PORT=9001 WS_BIND=0.0.0.0 PERSISTENCE_PATH="$DATA/mosquitto" \
 	>"$CONFIG/mosquitto.conf"
+ulimit -n "$(ulimit -Hn)"	# each worker is an open file
 exec /usr/sbin/mosquitto -c "$CONFIG/mosquitto.conf"
