@@ -208,6 +208,17 @@ static enum err_code write_entry(struct directory *d, const struct dir_entry *en
 	return e->code;
 }
 
+static enum err_code replace(struct directory *d, const struct dir_entry *before,
+                             const struct dir_entry *entry, struct err *e)
+{
+	if (write_tokens(d, before, entry, e) != ERR_OK || write_entry(d, entry, e) != ERR_OK)
+		return e->code;
+	d->live += (entry->status != DIR_DELETED) - (before->status != DIR_DELETED);
+	if (strcmp(entry->revision.epoch, d->epoch) == 0 && entry->revision.n > d->max_n)
+		d->max_n = entry->revision.n;
+	return ERR_OK;
+}
+
 enum err_code directory_apply(struct directory *d, const struct dir_entry *entry,
                               struct dir_entry *before, enum dir_change *change, struct err *e)
 {
@@ -222,12 +233,17 @@ enum err_code directory_apply(struct directory *d, const struct dir_entry *entry
 	*change = known ? compare(d, before, entry) : DIR_APPLIED;
 	if (*change != DIR_APPLIED)
 		return ERR_OK;
-	if (write_tokens(d, before, entry, e) != ERR_OK || write_entry(d, entry, e) != ERR_OK)
-		return e->code;
-	d->live += (entry->status != DIR_DELETED) - (before->status != DIR_DELETED);
-	if (strcmp(epoch, d->epoch) == 0 && entry->revision.n > d->max_n)
-		d->max_n = entry->revision.n;
-	return ERR_OK;
+	return replace(d, before, entry, e);
+}
+
+enum err_code directory_drop(struct directory *d, const struct dir_entry *tombstone,
+                             struct dir_entry *before, bool *dropped, struct err *e)
+{
+	e->code = ERR_OK;
+	*dropped = directory_get(d, &tombstone->id, before) && before->status != DIR_DELETED &&
+	           (strcmp(before->revision.epoch, tombstone->revision.epoch) != 0 ||
+	            before->revision.n <= tombstone->revision.n);
+	return *dropped ? replace(d, before, tombstone, e) : ERR_OK;
 }
 
 enum err_code directory_set_epoch(struct directory *d, const char *epoch, struct err *e)

@@ -65,6 +65,11 @@ enum err_code directory_apply(struct directory *d, const struct dir_entry *entry
                               struct dir_entry *before, enum dir_change *change, struct err *e)
 	MUST_CHECK;
 
+/* Puts a tombstone where a synchronisation did not mention a worker: unless the entry is of the
+ * tombstone's epoch and newer (it was put meanwhile), or a tombstone already. */
+enum err_code directory_drop(struct directory *d, const struct dir_entry *tombstone,
+                             struct dir_entry *before, bool *dropped, struct err *e) MUST_CHECK;
+
 /* Makes `epoch` the directory's. */
 enum err_code directory_set_epoch(struct directory *d, const char *epoch, struct err *e)
 	MUST_CHECK;

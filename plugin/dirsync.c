@@ -260,17 +260,14 @@ static void drop_one(struct dirsync *s, struct control *c, const struct worker_i
 {
 	struct dir_entry tombstone = {
 		.id = *id, .status = DIR_DELETED, .revision = {.n = s->snapshot_n}};
-	enum dir_change change;
 	struct dir_entry before;
+	bool dropped;
 
 	memcpy(tombstone.revision.epoch, s->epoch, sizeof(s->epoch));
-	if (directory_apply(c->directory, &tombstone, &before, &change, e) != ERR_OK)
+	if (directory_drop(c->directory, &tombstone, &before, &dropped, e) != ERR_OK || !dropped)
 		return;
-	/* Put again by a newer revision while we were scanning: then it stays. */
-	if (change == DIR_APPLIED) {
-		s->dropped++;
-		dirsync_enforce(c, &before, &tombstone);
-	}
+	s->dropped++;
+	dirsync_enforce(c, &before, &tombstone);
 }
 
 static void drop(struct dirsync *s, struct control *c)
