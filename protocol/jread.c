@@ -10,6 +10,23 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Even when it is told to be strict, json-c takes keys in single quotes, NaN and Infinity. Outside
+ * of strings JSON has no use for these characters. */
+static bool has_foreign_signs(const char *text, size_t len)
+{
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '"')
+			in_string = !in_string;
+		else if (text[i] == '\\' && in_string)
+			i++;
+		else if (!in_string && (text[i] == '\'' || text[i] == 'N' || text[i] == 'I'))
+			return true;
+	}
+	return false;
+}
+
 struct json_object *jread_parse(const char *text, size_t len, struct err *e)
 {
 	struct json_tokener *tok;
@@ -23,6 +40,10 @@ struct json_object *jread_parse(const char *text, size_t len, struct err *e)
 	/* json-c takes a NUL for the end of the text, and surrogates for characters. */
 	if (memchr(text, '\0', len) != NULL || !utf8_valid(text, len)) {
 		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: not UTF-8 text");
+		return NULL;
+	}
+	if (has_foreign_signs(text, len)) {
+		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: single quotes, NaN and Infinity are not part of it");
 		return NULL;
 	}
 	tok = json_tokener_new_ex(JREAD_MAX_DEPTH);
