@@ -10,7 +10,7 @@ import pytest
 
 from harness.database import DatabaseServer
 from harness.process import Process
-from harness.settings import BRIDGE, PLUGIN, SLOWNESS, VALGRIND
+from harness.settings import SLOWNESS, VALGRIND, Built
 from harness.site import Hall, Site
 
 LOG_LINES = 60
@@ -60,6 +60,10 @@ def pytest_sessionfinish(session):
 def scratch():
     """A directory with a short path: that of a socket may have 107 bytes only."""
     with tempfile.TemporaryDirectory(prefix="rollcall-") as path:
+        for file in (Built.plugin, Built.bridge):
+            if not file.exists():
+                pytest.exit(f"{file} is missing: run make first", returncode=2)
+        Built.keep(path)
         yield Path(path)
 
 
@@ -107,15 +111,8 @@ def _closing_factory(make):
     return factory, made
 
 
-def _require(*files):
-    for file in files:
-        if not file.exists():
-            pytest.exit(f"{file} is missing: run make first", returncode=2)
-
-
 @pytest.fixture(scope="session")
 def shared_hall(new_directory):
-    _require(PLUGIN)
     hall = Hall(new_directory("hall"))
     yield hall
     hall.close()
@@ -134,7 +131,6 @@ def hall(shared_hall):
 @pytest.fixture
 def new_hall(new_directory):
     """Makes halls that a test may break, with plugin options of its own."""
-    _require(PLUGIN)
     factory, made = _closing_factory(lambda **o: Hall(new_directory("hall"), **o))
     yield factory
     for hall in made:
@@ -144,7 +140,6 @@ def new_hall(new_directory):
 
 @pytest.fixture(scope="session")
 def shared_site(new_directory, database_server):
-    _require(PLUGIN, BRIDGE)
     site = Site(new_directory("site"), database_server)
     yield site
     site.close()
@@ -165,7 +160,6 @@ def rest(site):
 @pytest.fixture
 def new_site(new_directory, database_server):
     """Makes installations whose broker and bridge a test may stop."""
-    _require(PLUGIN, BRIDGE)
     factory, made = _closing_factory(
         lambda server=None, **o: Site(new_directory("site"), server or database_server, **o))
     yield factory

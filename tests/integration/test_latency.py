@@ -81,7 +81,8 @@ def measure(site, websocket):
     seen, gone = [], []
     for _ in range(ROUNDS):
         identity = site.rest.register()
-        poller, client = Poller(site, identity.worker_id), Killable(site, identity, websocket)
+        client = Killable(site, identity, websocket)
+        poller = Poller(site, identity.worker_id)
         try:
             client.connect()
             at, _ = poller.until(True)
@@ -91,6 +92,7 @@ def measure(site, websocket):
             gone.append(at - killed)
             assert row["disconnect_reason"] == "connection_lost"
         finally:
+            poller.connection.close()
             client.close()
     return seen, gone
 

@@ -230,6 +230,7 @@ def control(site, part, verb):
     elif part == "database":
         site.server.kill9() if verb == "stop" else site.server.start()
     else:
+        site.rest.session.close()
         site.bridge.kill9() if verb == "stop" else site.bridge.start(ready=False)
 
 

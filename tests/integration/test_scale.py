@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Ten thousand connected workers: reading all of them costs no query and no message per worker."""
 
+import contextlib
 import datetime
 import os
 import sys
@@ -10,6 +11,7 @@ import pytest
 
 from harness.fleet import Fleet, raise_open_files
 from harness.identity import new_identity, token_hash
+from harness.observer import Observer
 from harness.settings import VALGRIND
 from harness.site import Site
 from harness.wait import wait_until
@@ -44,8 +46,8 @@ class MessageCount:
 
     TOPICS = ("$SYS/broker/messages/received", "$SYS/broker/messages/sent")
 
-    def __init__(self, broker):
-        self.wire = broker.ordinary_wire("counter")
+    def __init__(self, site):
+        self.wire = site.wire(site.broker.ordinary_wire("counter"))
         self.wire.subscribe("$SYS/broker/messages/#", 0)
         self.seen = {}
 
@@ -68,6 +70,7 @@ def crowd(new_directory, new_database_server):
     insert_workers(site, identities)
     start = time.monotonic()
     site.bridge.start()
+    wait_until(lambda: in_directory(site) == WORKERS, 30)
     say(f"{WORKERS} records loaded and in the plugin's directory after "
         f"{time.monotonic() - start:.1f} s")
     connected = min(WORKERS, most - 500)
@@ -79,6 +82,11 @@ def crowd(new_directory, new_database_server):
     yield site
     fleet.drop()
     site.close()
+
+
+def in_directory(site):
+    with contextlib.closing(Observer(site.broker, topics=("rollcall/v1/heartbeat",))) as observer:
+        return observer.call("getDirectory", limit=0)["count"]
 
 
 def say(line):
@@ -98,7 +106,7 @@ def test_everyone_is_seen(crowd):
 
 
 def test_a_read_of_everyone_makes_no_query_and_no_message_per_worker(crowd):
-    counter = MessageCount(crowd.broker)
+    counter = MessageCount(crowd)
     counter.total()
     messages, statements = counter.total(), crowd.server.statements()
     start = time.monotonic()

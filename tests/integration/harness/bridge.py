@@ -8,7 +8,7 @@ import requests
 from .broker import BRIDGE_PASSWORD, BRIDGE_USER
 from .ports import free_port
 from .process import Process
-from .settings import BRIDGE, SLOWNESS, clean_environment
+from .settings import SLOWNESS, Built, clean_environment
 from .wait import wait_until
 
 ADMIN, ADMIN_PASSWORD = "admin", "first administrator's password"
@@ -28,7 +28,7 @@ class Bridge:
             "ROLLCALL_ADMIN_PASSWORD": ADMIN_PASSWORD,
             "ROLLCALL_WEBSOCKET_URL": f"ws://127.0.0.1:{broker.ws_port}",
             **environment}
-        self.process = Process(name, [BRIDGE], directory, self.environment, memcheck=True)
+        self.process = Process(name, [Built.bridge], directory, self.environment, memcheck=True)
 
     def start(self, ready=True):
         self.process.start()
@@ -59,6 +59,6 @@ class Bridge:
 
     def run(self, *arguments, **environment):
         """Runs the program with other arguments, to its end."""
-        return subprocess.run([str(BRIDGE), *arguments], capture_output=True, text=True,
+        return subprocess.run([str(Built.bridge), *arguments], capture_output=True, text=True,
                               timeout=60 * SLOWNESS, check=False, stdin=subprocess.DEVNULL,
                               env={**clean_environment(), **self.environment, **environment})

@@ -9,7 +9,7 @@ import subprocess
 
 from .ports import free_port
 from .process import Process
-from .settings import PLUGIN, ROOT, clean_environment, program
+from .settings import ROOT, Built, clean_environment, program
 from .wait import wait_until
 from .wire import Closed, Wire
 
@@ -58,7 +58,7 @@ class Broker:
     def write_config(self):
         values = {
             "USER": getpass.getuser(), "PASSWORD_FILE": self.directory / "passwd",
-            "ACL_FILE": self.directory / "acl", "PLUGIN": PLUGIN,
+            "ACL_FILE": self.directory / "acl", "PLUGIN": Built.plugin,
             "STORAGE_PATH": self.directory / "plugin", "NODE_ID": NODE,
             "MQTT_PORT": self.mqtt_port, "MQTT_BIND": "127.0.0.1",
             "WS_PORT": self.ws_port, "WS_BIND": "127.0.0.1",
@@ -67,7 +67,7 @@ class Broker:
         lines = [re.sub("@([A-Z_]+)@", lambda m: str(values[m[1]]), line)
                  for line in shipped.splitlines() if not line.startswith("#")]
         # Options of a plugin must stand right behind it.
-        plugin = lines.index(f"plugin {PLUGIN}") + 1
+        plugin = lines.index(f"plugin {Built.plugin}") + 1
         lines[plugin:plugin] = [f"plugin_opt_{n} {v}" for n, v in self.options.items()]
         # What is written to a standard output that is a file appears blocks later.
         lines[lines.index("log_dest stdout")] = "log_dest stderr"

@@ -83,7 +83,9 @@ class Rest:
 
     def status_of(self, worker_id):
         """Its row of GET /workers/status."""
-        return self.get("/workers/status", id=worker_id)["workers"][0]
+        rows = self.get("/workers/status", id=worker_id)["workers"]
+        assert len(rows) == 1, f"{len(rows)} rows for {worker_id}"
+        return rows[0]
 
     def wait_connected(self, worker_id, wanted=True, timeout=5):
         """Waits for connected to be true, false or None, and returns the status row."""

@@ -14,13 +14,21 @@ VALGRIND = os.environ.get("ROLLCALL_TEST_VALGRIND", "") not in ("", "0")
 SLOWNESS = 8 if VALGRIND else 1
 
 
-def artefact(variable, default):
+def _built(variable, default):
     """A built file: the one the variable names, relative to the repository."""
     return ROOT / os.environ.get(variable, default)
 
 
-PLUGIN = artefact("ROLLCALL_TEST_PLUGIN", "build/release/mosquitto_rollcall.so")
-BRIDGE = artefact("ROLLCALL_TEST_BRIDGE", "build/release/rollcall-bridge")
+class Built:
+    """What is tested. Copied once, so that a build that runs meanwhile swaps nothing."""
+
+    plugin = _built("ROLLCALL_TEST_PLUGIN", "build/release/mosquitto_rollcall.so")
+    bridge = _built("ROLLCALL_TEST_BRIDGE", "build/release/rollcall-bridge")
+
+    @classmethod
+    def keep(cls, directory):
+        cls.plugin = Path(shutil.copy2(cls.plugin, directory))
+        cls.bridge = Path(shutil.copy2(cls.bridge, directory))
 
 
 def program(variable, name):
