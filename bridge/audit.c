@@ -23,7 +23,7 @@
 #define RETRY_MS 500
 #define CODE_MAX 32
 #define ADDRESS_MAX 64
-#define CLIENT_MAX 128 /* characters of a stranger's client id that are kept */
+#define CLIENT_MAX 128 /* bytes of a stranger's client id that are kept */
 
 struct refusal {
 	char worker[WORKER_ID_MAX + 1]; /* "": not even a worker id */
@@ -154,15 +154,20 @@ static void on_retry(void *arg)
 
 /* ---- from the broker --------------------------------------------------------------------- */
 
-static char *make_detail(const char *client_id, const char *node)
+/* The id was chosen by a stranger: cut, not refused, for the refusal counts whatever it is. */
+static char *make_detail(struct json_object *client, const char *node)
 {
+	const char *id = json_object_get_string(client);
 	struct buf out;
 	struct jwrite w;
 
 	buf_init(&out, 4096);
 	jwrite_begin(&w, &out);
 	jwrite_object(&w, NULL);
-	jwrite_str(&w, "client_id", client_id);
+	if (id != NULL)
+		jwrite_strn(&w, "client_id", id, strnlen(id, CLIENT_MAX));
+	else
+		jwrite_null(&w, "client_id");
 	jwrite_str(&w, "node", node);
 	jwrite_object_end(&w);
 	return buf_take(&out, NULL);
@@ -171,7 +176,8 @@ static char *make_detail(const char *client_id, const char *node)
 static struct refusal *read_refusal(struct json_object *doc, struct err *e)
 {
 	struct refusal *out = calloc(1, sizeof(*out));
-	const char *code, *worker, *address, *client, *node;
+	const char *code, *worker, *address, *node;
+	struct json_object *client;
 	struct jread r;
 
 	if (out == NULL) {
@@ -180,9 +186,9 @@ static struct refusal *read_refusal(struct json_object *doc, struct err *e)
 	}
 	jread_begin(&r, doc, e);
 	code = jread_str(&r, "code", 1, CODE_MAX);
-	worker = jread_str_or(&r, "worker_id", 0, WORKER_ID_MAX, "");
+	worker = json_object_get_string(jread_any(&r, "worker_id"));
 	address = jread_str_or(&r, "address", 0, ADDRESS_MAX, "");
-	client = jread_str_or(&r, "client_id", 0, CLIENT_MAX, NULL);
+	client = jread_any(&r, "client_id");
 	node = jread_str_or(&r, "node", 0, 64, NULL);
 	out->at_ms = jread_time_or_0(&r, "at");
 	out->count = jread_i64_or(&r, "count", 1, 1, INT32_MAX);
@@ -192,7 +198,7 @@ static struct refusal *read_refusal(struct json_object *doc, struct err *e)
 	}
 	snprintf(out->code, sizeof(out->code), "%s", code);
 	snprintf(out->address, sizeof(out->address), "%s", address);
-	if (worker_id_parse(worker, strlen(worker), &(struct worker_id){0}))
+	if (worker != NULL && worker_id_parse(worker, strlen(worker), &(struct worker_id){0}))
 		snprintf(out->worker, sizeof(out->worker), "%s", worker);
 	out->detail = make_detail(client, node);
 	return out;

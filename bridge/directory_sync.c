@@ -35,6 +35,7 @@
 #define PERIOD_MS (5 * 60 * 1000)
 #define RETRY_MIN_MS 200
 #define RETRY_MAX_MS 5000
+#define DATABASE_POLL_MS 50
 #define SYNC_ID_MAX 64
 
 struct directory_sync {
@@ -331,6 +332,10 @@ static void start(void *arg)
 
 	if (s->running || !broker_connected(s->app->broker))
 		return;
+	if (!db_pool_healthy(s->app->db)) {
+		timer_once(s->start, DATABASE_POLL_MS);
+		return;
+	}
 	s->running = true;
 	s->again = false;
 	s->put = 0;
