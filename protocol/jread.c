@@ -10,21 +10,27 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Even when it is told to be strict, json-c takes keys in single quotes, NaN and Infinity. Outside
- * of strings JSON has no use for these characters. */
-static bool has_foreign_signs(const char *text, size_t len)
+/* What json-c takes for JSON even when it is told to be strict. NULL: nothing of the kind. */
+static const char *foreign_sign(const char *text, size_t len)
 {
 	bool in_string = false;
 
+	/* It stops at a NUL, and takes surrogates for characters. */
+	if (memchr(text, '\0', len) != NULL || !utf8_valid(text, len))
+		return "not UTF-8 text";
 	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '"')
+		const char c = text[i];
+
+		if (c == '"')
 			in_string = !in_string;
-		else if (text[i] == '\\' && in_string)
+		else if (in_string && (unsigned char)c < 0x20)
+			return "a control character in a string";
+		else if (in_string && c == '\\')
 			i++;
-		else if (!in_string && (text[i] == '\'' || text[i] == 'N' || text[i] == 'I'))
-			return true;
+		else if (!in_string && (c == '\'' || c == 'N' || c == 'I'))
+			return "single quotes, NaN and Infinity are not part of it";
 	}
-	return false;
+	return NULL;
 }
 
 struct json_object *jread_parse(const char *text, size_t len, struct err *e)
@@ -32,18 +38,15 @@ struct json_object *jread_parse(const char *text, size_t len, struct err *e)
 	struct json_tokener *tok;
 	struct json_object *doc = NULL;
 	enum json_tokener_error why;
+	const char *foreign;
 
 	if (len == 0 || len > INT_MAX) {
 		err_set(e, ERR_INVALID_REQUEST, len == 0 ? "empty: JSON expected" : "too long");
 		return NULL;
 	}
-	/* json-c takes a NUL for the end of the text, and surrogates for characters. */
-	if (memchr(text, '\0', len) != NULL || !utf8_valid(text, len)) {
-		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: not UTF-8 text");
-		return NULL;
-	}
-	if (has_foreign_signs(text, len)) {
-		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: single quotes, NaN and Infinity are not part of it");
+	foreign = foreign_sign(text, len);
+	if (foreign != NULL) {
+		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: %s", foreign);
 		return NULL;
 	}
 	tok = json_tokener_new_ex(JREAD_MAX_DEPTH);
