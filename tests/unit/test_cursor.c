@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "bridge/cursor.h"
+#include "tests/unit/unit.h"
+
+static void a_page_cursor_comes_back(void **state)
+{
+	const struct page_cursor cursor = {1795442708542, {"wrk_abc"}};
+	struct page_cursor back;
+	char text[CURSOR_TEXT_SIZE];
+
+	(void)state;
+	page_cursor_print(&cursor, text);
+	assert_int_equal(strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"), strlen(text));
+	assert_true(page_cursor_parse(text, &back));
+	assert_int_equal(back.created_ms, cursor.created_ms);
+	assert_string_equal(back.id.text, "wrk_abc");
+}
+
+static void the_longest_id_fits(void **state)
+{
+	struct page_cursor cursor = {.created_ms = INT64_MAX}, back;
+	char text[CURSOR_TEXT_SIZE];
+
+	(void)state;
+	memset(cursor.id.text, 'x', WORKER_ID_MAX);
+	page_cursor_print(&cursor, text);
+	assert_true(page_cursor_parse(text, &back));
+	assert_string_equal(back.id.text, cursor.id.text);
+}
+
+static void what_we_did_not_write_is_refused(void **state)
+{
+	/* "p1 ", "p1 x y", "p1 5 ", "p1 5 a.b", "p2 5 a", "p1 99999999999999999999 a", "p1 5 a\0" */
+	static const char *const bad[] = {"", "!", "cDEg", "cDEgeCB5", "cDEgNSA", "cDEgNSBhLmI", "cDIgNSBh",
+	                                  "cDEgOTk5OTk5OTk5OTk5OTk5OTk5OTkgYQ", "cDEgNSBhAA", "cDEgNSBh="};
+	struct page_cursor cursor;
+
+	(void)state;
+	assert_true(page_cursor_parse("cDEgNSBh", &cursor)); /* "p1 5 a" */
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (page_cursor_parse(bad[i], &cursor))
+			fail_msg("taken for a cursor: %s", bad[i]);
+}
+
+static void watch_cursors_differ_with_position_and_node(void **state)
+{
+	char a[CURSOR_TEXT_SIZE], b[CURSOR_TEXT_SIZE];
+
+	(void)state;
+	watch_cursor_print("broker-1", (struct presence_pos){1, 2}, a);
+	watch_cursor_print("broker-1", (struct presence_pos){1, 3}, b);
+	assert_string_not_equal(a, b);
+	watch_cursor_print("broker-2", (struct presence_pos){1, 2}, b);
+	assert_string_not_equal(a, b);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(a_page_cursor_comes_back),
+	cmocka_unit_test(the_longest_id_fits),
+	cmocka_unit_test(what_we_did_not_write_is_refused),
+	cmocka_unit_test(watch_cursors_differ_with_position_and_node),
+};
+
+UNIT_MAIN(tests)
