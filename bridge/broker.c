@@ -61,7 +61,7 @@ static void settle(struct broker *b, int rc);
 static void fail(struct broker *b, const char *why)
 {
 	b->failed = true;
-	if (strcmp(b->why, why) == 0)
+	if (b->stopped || strcmp(b->why, why) == 0)
 		return;
 	snprintf(b->why, sizeof(b->why), "%s", why);
 	log_warn("broker", "host=%s port=%d cannot be used: %s", b->app->config.broker_host,
