@@ -324,16 +324,6 @@ struct directory *directory_new(struct app *app, struct err *e)
 	return d;
 }
 
-static void forget(struct waiter *w)
-{
-	struct waiter *next;
-
-	for (; w != NULL; w = next) {
-		next = w->next;
-		free(w);
-	}
-}
-
 void directory_free(struct directory *d)
 {
 	struct push *p;
@@ -342,8 +332,8 @@ void directory_free(struct directory *d)
 	if (d == NULL)
 		return;
 	while ((p = htab_next(&d->pushes, &pos)) != NULL) {
-		forget(p->covered);
-		forget(p->waiting);
+		tell_all(&p->covered, false);
+		tell_all(&p->waiting, false);
 		free(p);
 	}
 	htab_fini(&d->pushes);

@@ -32,6 +32,7 @@
 #define CONNECTION_MEMORY (96 * 1024)
 #define HEADER_MAX (16 * 1024)
 #define TIMEOUT_CHECK_MS 1000
+#define DRAIN_MS 1500
 
 struct http {
 	struct app *app;
@@ -381,6 +382,26 @@ struct http *http_new(struct app *app, struct err *e)
 	return NULL;
 }
 
+static bool somebody_waits(void *arg)
+{
+	const struct http *http = arg;
+
+	for (const struct request_http *rh = http->requests; rh != NULL; rh = rh->next)
+		if (rh->suspended)
+			return true;
+	return false;
+}
+
+/* Takes no more connections and gives what is under way the time that a change may take. */
+static void drain(struct http *http)
+{
+	const MHD_socket listener = MHD_quiesce_daemon(http->daemon);
+
+	if (listener != MHD_INVALID_SOCKET)
+		close(listener);
+	loop_linger(http->app->loop, somebody_waits, http, DRAIN_MS);
+}
+
 /* Lets those who still wait for an answer have one; it leaves with the turns that follow. */
 static void dismiss_all(struct http *http)
 {
@@ -399,6 +420,8 @@ void http_free(struct http *http)
 	if (http == NULL)
 		return;
 	if (http->daemon != NULL) {
+		if (http->ready != NULL && http->timer != NULL)
+			drain(http);
 		dismiss_all(http);
 		MHD_stop_daemon(http->daemon);
 	}

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/loop.h"
 
+#include "protocol/clock.h"
+
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
@@ -145,6 +147,17 @@ struct event_base *loop_base(struct loop *loop)
 void loop_run(struct loop *loop)
 {
 	while (!atomic_load(&loop->stopped) && event_base_loop(loop->base, EVLOOP_ONCE) >= 0)
+		;
+}
+
+void loop_linger(struct loop *loop, bool (*busy)(void *arg), void *arg, int64_t max_ms)
+{
+	const struct timeval most = {.tv_sec = max_ms / 1000, .tv_usec = max_ms % 1000 * 1000};
+	const int64_t end_us = clock_mono_us() + max_ms * 1000;
+
+	/* Lets the last turn end where nothing happens any more. */
+	event_base_loopexit(loop->base, &most);
+	while (busy(arg) && clock_mono_us() < end_us && event_base_loop(loop->base, EVLOOP_ONCE) >= 0)
 		;
 }
 

@@ -30,6 +30,10 @@ struct event_base *loop_base(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
+/* After loop_run(): turns on while busy(arg), for max_ms at most, so that what is under way can
+ * come to its end. */
+void loop_linger(struct loop *loop, bool (*busy)(void *arg), void *arg, int64_t max_ms);
+
 /* Has fn(arg) called on the loop thread soon, in the order of posting. Never fails: the node is
  * part of the caller's memory and must stay until fn runs. */
 struct loop_post {
