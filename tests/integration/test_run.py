@@ -109,11 +109,16 @@ def test_a_part_that_dies_is_started_again_within_a_second(shared, part):
 
     def serves():
         try:
-            return rest.request("GET", "/readyz").status_code == 200
+            return rest.request("POST", "/workers", json={"name": "after"}).status_code == 201
         except OSError:
             return False
     wait_until(serves, 10)
-    assert rest.register()
+
+
+def connect(installation, identity):
+    wire = Wire(int(installation.environment["ROLLCALL_MQTT_PORT"]))
+    assert wire.connect(identity.worker_id, *identity) == 0
+    return wire
 
 
 def test_a_second_start_carries_on_with_the_same_data(new_installation):
@@ -121,8 +126,7 @@ def test_a_second_start_carries_on_with_the_same_data(new_installation):
     first.start()
     assert first.env["ROLLCALL_ADMIN_PASSWORD"] == "chosen by the operator"
     identity = first.rest().register("kept")
-    worker = Wire(int(first.environment["ROLLCALL_MQTT_PORT"]))
-    assert worker.connect(identity.worker_id, *identity) == 0
+    worker = connect(first, identity)
     first.rest().wait_connected(identity.worker_id)
     pids, env = first.pids(), first.env
     assert first.stop() == 0
@@ -134,8 +138,8 @@ def test_a_second_start_carries_on_with_the_same_data(new_installation):
     row = first.rest().status_of(identity.worker_id)
     assert (row["name"], row["connected"]) == ("kept", False)
     assert row["disconnect_reason"] == "broker_shutdown"
-    worker = Wire(int(first.environment["ROLLCALL_MQTT_PORT"]))
-    assert worker.connect(identity.worker_id, *identity) == 0
+    worker.drop()
+    worker = connect(first, identity)
     first.rest().wait_connected(identity.worker_id)
     worker.drop()
     assert first.stop(signal.SIGINT) in (0, 2, 130)
@@ -171,7 +175,8 @@ def test_two_on_one_directory_do_not_happen(shared, new_installation):
     other.process.start()
     assert other.process.wait(60) != 0
     assert str(shared.run_dir) in other.process.log_text()
-    assert Rest(shared.env["ROLLCALL_URL"]).request("GET", "/readyz").status_code == 200
+    with Rest(shared.env["ROLLCALL_URL"]) as rest:
+        assert rest.request("GET", "/readyz").status_code == 200
 
 
 def test_secrets_are_for_their_owner_alone(shared):
