@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define ETAG_SIZE 80
-#define LINK_SIZE 2048
+#define STATUS_ROW_BYTES 500
 
 /* A worker that the mirror has no entry of. */
 static const struct presence never = {.state = PRESENCE_OFFLINE};
@@ -30,54 +30,7 @@ static const struct presence *presence_of(const struct worker_list *list,
 	return found != NULL ? found : &never;
 }
 
-static void write_age(struct jwrite *w, int64_t received_ms, int64_t now_ms)
-{
-	const int64_t age_ms = now_ms > received_ms ? now_ms - received_ms : 0;
-	char text[32];
-	int len;
-
-	if (received_ms == 0) {
-		jwrite_null(w, "last_report_age_seconds");
-		return;
-	}
-	len = snprintf(text, sizeof(text), "%" PRId64 ".%03d", age_ms / 1000, (int)(age_ms % 1000));
-	jwrite_raw(w, "last_report_age_seconds", text, (size_t)len);
-}
-
-static void write_number(struct jwrite *w, const char *key, const struct metric_latest *m,
-                         double value)
-{
-	if (m->received_ms == 0)
-		jwrite_null(w, key);
-	else
-		jwrite_f64(w, key, value);
-}
-
-static void write_status(struct jwrite *w, const struct record *k, const struct presence *p,
-                         int64_t now_ms)
-{
-	const struct metric_latest *m = &k->latest;
-
-	jwrite_object(w, NULL);
-	jwrite_str(w, "worker_id", k->id.text);
-	jwrite_str(w, "name", k->name);
-	jwrite_str(w, "status", worker_status_name(k->status));
-	worker_write_connected(w, "connected", p);
-	jwrite_str(w, "state", presence_state_name(p->state));
-	jwrite_str(w, "engine_status", m->engine_status[0] != '\0' ? m->engine_status : NULL);
-	write_number(w, "memory", m, m->memory);
-	write_number(w, "cpu", m, m->cpu);
-	write_number(w, "rate", m, m->rate);
-	jwrite_raw(w, "metrics", m->json, m->json != NULL ? strlen(m->json) : 0);
-	jwrite_time(w, "last_report", m->received_ms);
-	write_age(w, m->received_ms, now_ms);
-	jwrite_time(w, "connected_since", p->connected_since_ms);
-	jwrite_time(w, "disconnected_since", p->disconnected_since_ms);
-	jwrite_str(w, "disconnect_reason", presence_reason_name(p->reason));
-	jwrite_object_end(w);
-}
-
-static void write_record(struct jwrite *w, const struct record *k, const struct presence *p,
+static void write_record(struct jwrite *w, struct record *k, const struct presence *p,
                          int64_t now_ms)
 {
 	(void)now_ms;
@@ -87,12 +40,12 @@ static void write_record(struct jwrite *w, const struct record *k, const struct 
 }
 
 static void write_rows(struct jwrite *w, const char *key, struct worker_list *list,
-                       void (*write)(struct jwrite *w, const struct record *k,
+                       void (*write)(struct jwrite *w, struct record *k,
                                      const struct presence *p, int64_t now_ms))
 {
 	const int64_t now_ms = clock_unix_ms();
 	const struct presence *found;
-	const struct record *record;
+	struct record *record;
 
 	jwrite_array(w, key);
 	while ((record = worker_list_next(list, &found)) != NULL)
@@ -197,9 +150,11 @@ static void respond_status(struct request *rq, struct worker_list *list)
 
 	watch_cursor(rq->app, cursor);
 	buf_init(&body, HTTP_ANSWER_MAX);
+	if (list->limit == 0) /* otherwise it would grow, and be copied, a dozen times */
+		buf_reserve(&body, roster_len(rq->app->roster) * STATUS_ROW_BYTES);
 	jwrite_begin(&w, &body);
 	jwrite_object(&w, NULL);
-	write_rows(&w, "workers", list, write_status);
+	write_rows(&w, "workers", list, worker_write_status);
 	jwrite_str(&w, "cursor", cursor);
 	jwrite_object_end(&w);
 	if (worker_list_has_more(list))

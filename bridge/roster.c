@@ -47,7 +47,16 @@ void record_free(struct record *record)
 	free(record->name);
 	free(record->renewal_failure_reason);
 	free(record->latest.json);
+	free(record->status_text);
 	free(record);
+}
+
+/* Every change of a record that stays in the table ends here. */
+static void changed(struct roster *r, struct record *record)
+{
+	free(record->status_text);
+	record->status_text = NULL;
+	r->version++;
 }
 
 struct roster *roster_new(struct app *app, struct err *e)
@@ -100,7 +109,7 @@ size_t roster_len(const struct roster *r)
 	return r->len;
 }
 
-const struct record *roster_at(const struct roster *r, size_t index)
+struct record *roster_at(const struct roster *r, size_t index)
 {
 	return r->order[index];
 }
@@ -295,7 +304,7 @@ void roster_set_latest(struct roster *r, const struct worker_id *id, struct metr
 	record->latest.cpu = m->cpu;
 	record->latest.rate = m->rate;
 	record->latest.received_ms = m->received_ms;
-	r->version++;
+	changed(r, record);
 	if (m->engine_status[0] != '\0')
 		roster_set_engine_status(r, id, m->engine_status, m->engine_status_ms);
 }
@@ -309,5 +318,5 @@ void roster_set_engine_status(struct roster *r, const struct worker_id *id, cons
 		return;
 	strncpy(record->latest.engine_status, status, sizeof(record->latest.engine_status) - 1);
 	record->latest.engine_status_ms = at_ms;
-	r->version++;
+	changed(r, record);
 }

@@ -44,6 +44,11 @@ struct record {
 	int64_t renewal_failure_ms;
 	int64_t revision; /* n of its last change */
 	struct metric_latest latest;
+
+	/* What status answers say of it besides the connection, as JSON text: made when it is first
+	 * needed, dropped by every change. The first head_len bytes stand before the connection. */
+	char *status_text; /* owned; NULL: to be made */
+	uint32_t status_head_len, status_len;
 };
 
 struct app;
@@ -64,7 +69,7 @@ struct record *roster_find(const struct roster *r, const struct worker_id *id);
 size_t roster_len(const struct roster *r);
 
 /* Records in order of (created_ms, id): index 0 to roster_len() - 1. */
-const struct record *roster_at(const struct roster *r, size_t index);
+struct record *roster_at(const struct roster *r, size_t index);
 
 /* Index of the first record after (created_ms, id): where a page goes on. */
 size_t roster_after(const struct roster *r, int64_t created_ms, const struct worker_id *id);

@@ -18,5 +18,9 @@ void worker_read_tags(struct jread *r, struct worker_change *out);
 /* The record's fields, with what the mirror says about the connection. */
 void worker_write_fields(struct jwrite *w, const struct record *k, const struct presence *p);
 
+/* A row of the status answer. Keeps what it can for the next time in k. */
+void worker_write_status(struct jwrite *w, struct record *k, const struct presence *p,
+                         int64_t now_ms);
+
 /* "connected": null while the broker cannot be heard. */
 void worker_write_connected(struct jwrite *w, const char *key, const struct presence *p);

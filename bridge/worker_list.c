@@ -87,7 +87,7 @@ static enum err_code pick_ids(struct worker_list *list, struct err *e)
 		n++;
 	if (n == 0)
 		return ERR_OK;
-	list->picked = calloc(n, sizeof(const struct record *));
+	list->picked = calloc(n, sizeof(struct record *));
 	if (list->picked == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	for (size_t i = 0; i < n; i++) {
@@ -97,7 +97,7 @@ static enum err_code pick_ids(struct worker_list *list, struct err *e)
 		if ((list->picked[list->picked_len] = roster_find(roster, &id)) != NULL)
 			list->picked_len++;
 	}
-	qsort(list->picked, list->picked_len, sizeof(const struct record *), by_age);
+	qsort(list->picked, list->picked_len, sizeof(struct record *), by_age);
 	for (size_t i = 0; i < list->picked_len; i++)
 		if (kept == 0 || list->picked[kept - 1] != list->picked[i])
 			list->picked[kept++] = list->picked[i];
@@ -109,7 +109,7 @@ static enum err_code pick_ids(struct worker_list *list, struct err *e)
 static void skip_picked(struct worker_list *list)
 {
 	struct record at = {.created_ms = list->last.created_ms, .id = list->last.id};
-	const struct record *key = &at;
+	struct record *key = &at;
 
 	list->next = 0;
 	if (list->last.id.text[0] == '\0')
@@ -193,14 +193,14 @@ static bool fits(const struct worker_list *list, const struct record *record,
 	       (list->name == NULL || contains(record->name, list->name)) && has_tags(list, record);
 }
 
-static const struct record *advance(struct worker_list *list, const struct presence **presence)
+static struct record *advance(struct worker_list *list, const struct presence **presence)
 {
 	const struct roster *roster = list->rq->app->roster;
 	const size_t len = list->picked != NULL ? list->picked_len : roster_len(roster);
 
 	while (list->next < len) {
 		const size_t i = list->next++;
-		const struct record *record =
+		struct record *record =
 			list->picked != NULL ? list->picked[i] : roster_at(roster, i);
 
 		if (fits(list, record, presence))
@@ -209,9 +209,9 @@ static const struct record *advance(struct worker_list *list, const struct prese
 	return NULL;
 }
 
-const struct record *worker_list_next(struct worker_list *list, const struct presence **presence)
+struct record *worker_list_next(struct worker_list *list, const struct presence **presence)
 {
-	const struct record *record;
+	struct record *record;
 
 	if (list->limit > 0 && list->shown == list->limit)
 		return NULL;

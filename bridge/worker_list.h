@@ -18,7 +18,7 @@ struct worker_list {
 	bool hears;	     /* the mirror, now */
 
 	/* Where it stands: in the roster's order, or among the ids that were asked for. */
-	const struct record **picked; /* owned; NULL: the whole roster */
+	struct record **picked; /* owned; NULL: the whole roster */
 	size_t picked_len;
 	size_t next;
 	int64_t shown;
@@ -32,7 +32,7 @@ void worker_list_fini(struct worker_list *list);
 
 /* The next worker and its presence (NULL: never connected; check list->hears first). NULL at the
  * end of the page. */
-const struct record *worker_list_next(struct worker_list *list, const struct presence **presence);
+struct record *worker_list_next(struct worker_list *list, const struct presence **presence);
 
 /* After the page: is there another one? */
 bool worker_list_has_more(struct worker_list *list);
