@@ -14,6 +14,7 @@ from harness.settings import SLOWNESS, VALGRIND, Built
 from harness.site import Hall, Site
 
 LOG_LINES = 60
+TIMEOUT_S = 120
 _numbers = itertools.count(1)
 
 
@@ -21,18 +22,25 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "timing: measures durations; skipped under valgrind")
     # SIGTERM ends like Ctrl-C does: everything that was started is stopped.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    config.option.timeout = None if VALGRIND else getattr(config.option, "timeout", None)
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if VALGRIND and item.get_closest_marker("timing"):
             item.add_marker(pytest.mark.skip(reason="durations mean nothing under valgrind"))
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S * SLOWNESS))
+
+
+def all_logs():
+    """Of the programs that were started here and of those that `make run` started."""
+    directories = {process.directory for process in Process.everyone}
+    return sorted(log for d in directories for log in [*d.glob("*.log"), *d.glob("run/log/*.log")])
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_setup(item):
-    item.log_sizes = {process: process.log_size() for process in Process.everyone}
+    item.log_sizes = {log: log.stat().st_size for log in all_logs()}
     yield
 
 
@@ -42,10 +50,12 @@ def pytest_runtest_makereport(item):
     report = (yield).get_result()
     if not report.failed:
         return
-    for process in Process.everyone:
-        lines = process.log_text(item.log_sizes.get(process, 0)).splitlines()[-LOG_LINES:]
+    for log in all_logs():
+        with open(log, "rb") as f:
+            f.seek(item.log_sizes.get(log, 0))
+            lines = f.read().decode("utf-8", "replace").splitlines()[-LOG_LINES:]
         if lines:
-            report.sections.append((f"log of {process.name}", "\n".join(lines)))
+            report.sections.append((f"{log.parent.name}/{log.name}", "\n".join(lines)))
 
 
 def pytest_sessionfinish(session):

@@ -29,7 +29,7 @@ def test_a_session_makes_its_worker_online(hall, protocol):
     assert event.keys() >= EVENT_MEMBERS
     assert (event["connected"], event["sessions"], event["node"]) == (True, 1, "test-node")
     assert (event["reason"], event["detail"], event["disconnected_since"]) == (None, None, None)
-    assert event["connected_since"] == event["at"] and event["at"].endswith("Z")
+    assert event["connected_since"] <= event["at"] and event["at"].endswith("Z")
 
 
 def test_a_session_that_does_nothing_after_its_login_is_online(hall, protocol):
@@ -78,7 +78,7 @@ def test_a_loss_is_reconnecting_for_the_grace_time_and_then_offline(hall):
     assert first["state"] == "reconnecting"
     assert 0.2 < last["heard"] - first["heard"] < 2
     assert last["generation"] == first["generation"]
-    assert last["disconnected_since"] == first["disconnected_since"] == first["at"]
+    assert last["disconnected_since"] == first["disconnected_since"] <= first["at"] < last["at"]
 
 
 def test_a_worker_that_returns_within_the_grace_time_is_never_offline(hall):
