@@ -17,7 +17,6 @@
 #include "bridge/roster.h"
 #include "bridge/user.h"
 
-
 struct part {
 	const char *name;
 	bool (*start)(struct app *app, struct err *e);
@@ -25,16 +24,16 @@ struct part {
 };
 
 /* A part that is one object of struct app. */
-#define PART(field, make, release) \
-	static bool start_##field(struct app *app, struct err *e) \
-	{ \
-		app->field = make(app, e); \
-		return app->field != NULL; \
-	} \
-	static void stop_##field(struct app *app) \
-	{ \
-		release(app->field); \
-		app->field = NULL; \
+#define PART(field, make, release)                                                             \
+	static bool start_##field(struct app *app, struct err *e)                              \
+	{                                                                                      \
+		app->field = make(app, e);                                                     \
+		return app->field != NULL;                                                     \
+	}                                                                                      \
+	static void stop_##field(struct app *app)                                              \
+	{                                                                                      \
+		release(app->field);                                                           \
+		app->field = NULL;                                                             \
 	}
 
 PART(users, users_new, users_free)
@@ -114,21 +113,22 @@ static void stop_jobs(struct app *app)
 
 /* Started downwards, stopped upwards. */
 static const struct part parts[] = {
-	{"loop", start_loop, stop_loop},
-	{"db", start_db, stop_db},
-	{"users", start_users, stop_users},
-	{"roster", start_roster, stop_roster},
-	{"broker", start_broker, stop_broker},
-	{"control", start_control, stop_control},
+	{"loop",          start_loop,          stop_loop         },
+	{"db",            start_db,            stop_db           },
+	{"users",         start_users,         stop_users        },
+	{"roster",        start_roster,        stop_roster       },
+	{"broker",        start_broker,        stop_broker       },
+	{"control",       start_control,       stop_control      },
 	{"engine_states", start_engine_states, stop_engine_states},
-	{"mirror", start_mirror, stop_mirror},
-	{"directory", start_directory, stop_directory},
-	{"metrics", start_metrics, stop_metrics},
-	{"commands", start_commands, stop_commands},
-	{"audit", start_audit, stop_audit},
-	{"inbox", start_inbox, stop_inbox},
-	{"jobs", start_jobs, stop_jobs}, /* ends them while those who asked for them still exist */
-	{"http", start_http, stop_http}, /* last: serve only when whole */
+	{"mirror",        start_mirror,        stop_mirror       },
+	{"directory",     start_directory,     stop_directory    },
+	{"metrics",       start_metrics,       stop_metrics      },
+	{"commands",      start_commands,      stop_commands     },
+	{"audit",         start_audit,         stop_audit        },
+	{"inbox",         start_inbox,         stop_inbox        },
+	{"jobs",          start_jobs,
+	 stop_jobs					       }, /* ends them while those who asked for them still exist */
+	{"http",          start_http,          stop_http         }, /* last: serve only when whole */
 };
 
 static void stop_from(struct app *app, size_t n)

@@ -91,14 +91,16 @@ enum err_code auth_check(struct request *rq, bool unsafe, enum role need, struct
 	if (need == ROLE_NONE)
 		return ERR_OK;
 	if (!users_loaded(rq->app->users))
-		return err_set(e, ERR_DATABASE_UNAVAILABLE, "the database has not been reached yet");
+		return err_set(e, ERR_DATABASE_UNAVAILABLE,
+			       "the database has not been reached yet");
 	bearer = from_bearer(rq, session);
 	if (!bearer && !from_cookie(rq, session))
 		return err_set(e, ERR_UNAUTHENTICATED, NULL);
 	if (identify(rq, session, e) != ERR_OK)
 		return e->code;
 	if (!bearer && unsafe && !same_origin(rq))
-		return err_set(e, ERR_FORBIDDEN, "a change with a cookie needs an Origin header of this site");
+		return err_set(e, ERR_FORBIDDEN,
+			       "a change with a cookie needs an Origin header of this site");
 	if (rq->who.role < need)
 		return err_set(e, ERR_FORBIDDEN, "needs the role %s", role_name(need));
 	return ERR_OK;

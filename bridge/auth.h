@@ -9,8 +9,8 @@
 
 /* Fills rq->who from the bearer token or the cookie, unless `need` is ROLE_NONE. `unsafe`: the
  * method changes something, so that a cookie alone does not suffice. */
-enum err_code auth_check(struct request *rq, bool unsafe, enum role need, struct err *e)
-	MUST_CHECK;
+enum err_code auth_check(struct request *rq, bool unsafe, enum role need,
+			 struct err *e) MUST_CHECK;
 
 /* A new session of the user: the token's text (free() it) and its end. NULL: out of memory. */
 char *auth_begin_session(struct app *app, const struct user_row *user, int64_t *expires_ms);

@@ -17,24 +17,34 @@ enum option_type { OPTION_TEXT, OPTION_INT };
 struct option {
 	const char *name;
 	enum option_type type;
-	size_t offset;	       /* in struct config */
+	size_t offset;         /* in struct config */
 	const char *otherwise; /* the default, as text */
 	int64_t min, max;      /* of the number, or of the text's length */
-	bool secret;	       /* may come from NAME_FILE; never shown */
+	bool secret;           /* may come from NAME_FILE; never shown */
 	const char *help;
 };
 
-#define TEXT(name, field, otherwise, min, max, help) \
-	{"ROLLCALL_" name, OPTION_TEXT, offsetof(struct config, field), otherwise, min, max, false, help}
-#define SECRET(name, field, min, help) \
-	{"ROLLCALL_" name, OPTION_TEXT, offsetof(struct config, field), "", min, 1024, true, help}
-#define INT(name, field, otherwise, min, max, help) \
-	{"ROLLCALL_" name, OPTION_INT, offsetof(struct config, field), otherwise, min, max, false, help}
+#define TEXT(name, field, otherwise, min, max, help)                                           \
+	{                                                                                      \
+		"ROLLCALL_" name, OPTION_TEXT, offsetof(struct config, field), otherwise, min, \
+			max, false, help                                                       \
+	}
+#define SECRET(name, field, min, help)                                                         \
+	{                                                                                      \
+		"ROLLCALL_" name, OPTION_TEXT, offsetof(struct config, field), "", min, 1024,  \
+			true, help                                                             \
+	}
+#define INT(name, field, otherwise, min, max, help)                                            \
+	{                                                                                      \
+		"ROLLCALL_" name, OPTION_INT, offsetof(struct config, field), otherwise, min,  \
+			max, false, help                                                       \
+	}
 
 static const struct option options[] = {
 	TEXT("HTTP_BIND", http_bind, "127.0.0.1", 1, 255, "address on which REST is served"),
 	INT("HTTP_PORT", http_port, "8080", 1, 65535, "port on which REST is served"),
-	TEXT("DB_SOCKET", db_socket, "", 0, 107, "MariaDB's Unix socket; takes precedence over the host"),
+	TEXT("DB_SOCKET", db_socket, "", 0, 107,
+	     "MariaDB's Unix socket; takes precedence over the host"),
 	TEXT("DB_HOST", db_host, "127.0.0.1", 0, 255, "MariaDB's host"),
 	INT("DB_PORT", db_port, "3306", 1, 65535, "MariaDB's port"),
 	TEXT("DB_NAME", db_name, "rollcall", 1, 64, "database"),
@@ -79,8 +89,8 @@ static const struct option *find(const char *name, size_t len)
 	return NULL;
 }
 
-static enum err_code set_number(struct config *config, const struct option *o, const char *value,
-                                struct err *e)
+static enum err_code set_number(struct config *config, const struct option *o,
+				const char *value, struct err *e)
 {
 	char *end;
 	intmax_t n;
@@ -89,14 +99,14 @@ static enum err_code set_number(struct config *config, const struct option *o, c
 	n = strtoimax(value, &end, 10);
 	if (*value == '\0' || *end != '\0' || errno != 0 || n < o->min || n > o->max)
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "%s: '%.40s' is not a number from %" PRId64 " to %" PRId64, o->name, value,
-		               o->min, o->max);
+			       "%s: '%.40s' is not a number from %" PRId64 " to %" PRId64,
+			       o->name, value, o->min, o->max);
 	*number_of(config, o) = n;
 	return ERR_OK;
 }
 
 static enum err_code set_text(struct config *config, const struct option *o, const char *value,
-                              struct err *e)
+			      struct err *e)
 {
 	char **text = text_of(config, o);
 	size_t len = strlen(value);
@@ -106,8 +116,8 @@ static enum err_code set_text(struct config *config, const struct option *o, con
 	if ((len > 0 && (int64_t)len < o->min) || (len == 0 && o->min > 0 && !o->secret) ||
 	    (int64_t)len > o->max)
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "%s: must have %" PRId64 " to %" PRId64 " bytes, has %zu", o->name, o->min,
-		               o->max, len);
+			       "%s: must have %" PRId64 " to %" PRId64 " bytes, has %zu",
+			       o->name, o->min, o->max, len);
 	copy = strdup(value);
 	if (copy == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
@@ -119,15 +129,15 @@ static enum err_code set_text(struct config *config, const struct option *o, con
 }
 
 static enum err_code set(struct config *config, const struct option *o, const char *value,
-                         struct err *e)
+			 struct err *e)
 {
 	return o->type == OPTION_INT ? set_number(config, o, value, e)
-	                             : set_text(config, o, value, e);
+				     : set_text(config, o, value, e);
 }
 
 /* A secret's file holds the value and perhaps the line feed that editors add. */
-static enum err_code set_from_file(struct config *config, const struct option *o, const char *path,
-                                   struct err *e)
+static enum err_code set_from_file(struct config *config, const struct option *o,
+				   const char *path, struct err *e)
 {
 	char value[VALUE_MAX];
 	FILE *f = fopen(path, "re");
@@ -135,16 +145,16 @@ static enum err_code set_from_file(struct config *config, const struct option *o
 	enum err_code code;
 
 	if (f == NULL)
-		return err_set(e, ERR_INVALID_REQUEST, "%s_FILE: cannot read %.80s: %s", o->name, path,
-		               strerror(errno));
+		return err_set(e, ERR_INVALID_REQUEST, "%s_FILE: cannot read %.80s: %s",
+			       o->name, path, strerror(errno));
 	len = fread(value, 1, sizeof(value) - 1, f);
 	fclose(f);
 	if (len > 0 && value[len - 1] == '\n')
 		len--;
 	value[len] = '\0';
 	if (strlen(value) != len)
-		code = err_set(e, ERR_INVALID_REQUEST, "%s_FILE: %.80s contains a NUL byte", o->name,
-		               path);
+		code = err_set(e, ERR_INVALID_REQUEST, "%s_FILE: %.80s contains a NUL byte",
+			       o->name, path);
 	else
 		code = set(config, o, value, e);
 	sodium_memzero(value, sizeof(value));
@@ -177,8 +187,9 @@ static enum err_code read_line(struct config *config, char *line, struct err *e)
 	o = option_of(name, (size_t)(equals - name), &from_file);
 	if (o == NULL)
 		return err_set(e, ERR_INVALID_REQUEST, "%.*s is not an option of the bridge",
-		               (int)(equals - name), name);
-	return from_file ? set_from_file(config, o, equals + 1, e) : set(config, o, equals + 1, e);
+			       (int)(equals - name), name);
+	return from_file ? set_from_file(config, o, equals + 1, e)
+			 : set(config, o, equals + 1, e);
 }
 
 static enum err_code read_file(struct config *config, const char *path, struct err *e)
@@ -188,7 +199,8 @@ static enum err_code read_file(struct config *config, const char *path, struct e
 	int number = 0;
 
 	if (f == NULL)
-		return err_set(e, ERR_INVALID_REQUEST, "cannot read %.120s: %s", path, strerror(errno));
+		return err_set(e, ERR_INVALID_REQUEST, "cannot read %.120s: %s", path,
+			       strerror(errno));
 	e->code = ERR_OK;
 	while (e->code == ERR_OK && fgets(line, sizeof(line), f) != NULL) {
 		struct err cause = {0};
@@ -204,7 +216,8 @@ static enum err_code read_file(struct config *config, const char *path, struct e
 }
 
 /* Other ROLLCALL_ names in the environment are none of ours: the scripts that start the parts
- * share the prefix. An empty value counts as not set, which is how compose files pass "none". */
+ * share the prefix. An empty value counts as not set, which is how compose files pass "none".
+ */
 static enum err_code read_environment(struct config *config, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
@@ -241,13 +254,15 @@ static enum err_code check(const struct config *config, struct err *e)
 
 	if (!one_of(config->log_level, levels))
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "ROLLCALL_LOG_LEVEL: must be error, warn, info or debug");
+			       "ROLLCALL_LOG_LEVEL: must be error, warn, info or debug");
 	if (!one_of(config->log_format, formats))
-		return err_set(e, ERR_INVALID_REQUEST, "ROLLCALL_LOG_FORMAT: must be text or json");
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "ROLLCALL_LOG_FORMAT: must be text or json");
 	if (!topic_root_valid(config->topic_root))
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "ROLLCALL_TOPIC_ROOT: '%.40s' cannot be the root of the workers' topics",
-		               config->topic_root);
+			       "ROLLCALL_TOPIC_ROOT: '%.40s' cannot be the root of the "
+			       "workers' topics",
+			       config->topic_root);
 	return ERR_OK;
 }
 
@@ -302,7 +317,8 @@ void config_help(struct buf *out)
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		const struct option *o = &options[i];
 
-		buf_printf(out, "  %s%s\n      %s", o->name, o->secret ? " (or _FILE)" : "", o->help);
+		buf_printf(out, "  %s%s\n      %s", o->name, o->secret ? " (or _FILE)" : "",
+			   o->help);
 		if (*o->otherwise != '\0')
 			buf_printf(out, " [%s]", o->otherwise);
 		buf_add_char(out, '\n');
@@ -311,20 +327,24 @@ void config_help(struct buf *out)
 
 void config_help_markdown(struct buf *out)
 {
-	buf_add_str(out,
-	            "# Options of the bridge\n\n"
-	            "<!-- made by `rollcall-bridge --help-markdown` -->\n\n"
-	            "From the environment, or from a file of `NAME=value` lines (`--config FILE` or\n"
-	            "`ROLLCALL_CONFIG`); the environment takes precedence. A secret can also be read from\n"
-	            "the file that `NAME_FILE` names. `rollcall-bridge --check-config` prints what is in\n"
-	            "force, secrets masked.\n\n"
-	            "| option | default | allowed | what |\n|---|---|---|---|\n");
+	buf_add_str(out, "# Options of the bridge\n\n"
+			 "<!-- made by `rollcall-bridge --help-markdown` -->\n\n"
+			 "From the environment, or from a file of `NAME=value` lines "
+			 "(`--config FILE` or\n"
+			 "`ROLLCALL_CONFIG`); the environment takes precedence. A secret can "
+			 "also be read from\n"
+			 "the file that `NAME_FILE` names. `rollcall-bridge --check-config` "
+			 "prints what is in\n"
+			 "force, secrets masked.\n\n"
+			 "| option | default | allowed | what |\n|---|---|---|---|\n");
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		const struct option *o = &options[i];
 
-		buf_printf(out, "| `%s`%s | %s%s%s | %" PRId64 " to %" PRId64 "%s | %s |\n", o->name,
-		           o->secret ? ", `…_FILE`" : "", *o->otherwise != '\0' ? "`" : "",
-		           *o->otherwise != '\0' ? o->otherwise : "–", *o->otherwise != '\0' ? "`" : "",
-		           o->min, o->max, o->type == OPTION_TEXT ? " bytes" : "", o->help);
+		const char *tick = *o->otherwise != '\0' ? "`" : "";
+
+		buf_printf(out, "| `%s` | %s%s%s | %" PRId64 " to %" PRId64 "%s | %s%s |\n",
+			   o->name, tick, *tick != '\0' ? o->otherwise : "–", tick, o->min,
+			   o->max, o->type == OPTION_TEXT ? " bytes" : "", o->help,
+			   o->secret ? " (a secret: also `…_FILE`)" : "");
 	}
 }

@@ -33,8 +33,8 @@ struct config {
 	char *log_level, *log_format;
 };
 
-/* Reads file (NULL: $ROLLCALL_CONFIG, or none) and environment. On failure the message names the
- * option. config_fini() is fine after either. */
+/* Reads file (NULL: $ROLLCALL_CONFIG, or none) and environment. On failure the message names
+ * the option. config_fini() is fine after either. */
 enum err_code config_load(struct config *config, const char *file, struct err *e) MUST_CHECK;
 void config_fini(struct config *config); /* wipes the secrets */
 

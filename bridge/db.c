@@ -18,7 +18,7 @@
 #define TRANSACTION_TRIES 3
 
 /* Names that older or newer headers of the connector lack. */
-#define SERVER_CHECKREAD 1020	    /* the row changed under our snapshot (MariaDB 11.6 on) */
+#define SERVER_CHECKREAD 1020 /* the row changed under our snapshot (MariaDB 11.6 on) */
 #define SERVER_SHUTDOWN 1053
 #define SERVER_READ_ONLY 1290
 #define SERVER_READ_ONLY_TRX 1792
@@ -112,8 +112,8 @@ enum err_code db_failed(struct db *db, unsigned number, const char *text, struct
 {
 	if (is_away(number)) {
 		db->broken = true;
-		return err_set(e, ERR_DATABASE_UNAVAILABLE, "the database cannot be reached: %.120s",
-		               text);
+		return err_set(e, ERR_DATABASE_UNAVAILABLE,
+			       "the database cannot be reached: %.120s", text);
 	}
 	switch (number) {
 	case SERVER_READ_ONLY:
@@ -123,7 +123,8 @@ enum err_code db_failed(struct db *db, unsigned number, const char *text, struct
 	case ER_LOCK_WAIT_TIMEOUT:
 	case SERVER_CHECKREAD:
 		db->again = true;
-		return err_set(e, ERR_DATABASE_UNAVAILABLE, "the database is too busy: %.120s", text);
+		return err_set(e, ERR_DATABASE_UNAVAILABLE, "the database is too busy: %.120s",
+			       text);
 	case ER_DUP_ENTRY:
 		return err_set(e, ERR_CONFLICT, NULL);
 	default:
@@ -157,13 +158,13 @@ static enum err_code connect_now(struct db *db, struct err *e)
 	mysql_options(db->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options(db->mysql, MYSQL_INIT_COMMAND, session);
 	if (mysql_real_connect(db->mysql, local ? NULL : c->db_host, c->db_user, c->db_password,
-	                       c->db_name, local ? 0 : (unsigned)c->db_port,
-	                       local ? c->db_socket : NULL, 0) != NULL)
+			       c->db_name, local ? 0 : (unsigned)c->db_port,
+			       local ? c->db_socket : NULL, 0) != NULL)
 		return ERR_OK;
-	/* Whatever the reason (wrong password and unknown database included), it may be another one
-	 * in a second: a peer that is not as it should be is a peer that is away. */
+	/* Whatever the reason (wrong password and unknown database included), it may be another
+	 * one in a second: a peer that is not as it should be is a peer that is away. */
 	err_set(e, ERR_DATABASE_UNAVAILABLE, "cannot connect to the database: %.140s",
-	        mysql_error(db->mysql));
+		mysql_error(db->mysql));
 	disconnect(db);
 	return e->code;
 }
@@ -230,7 +231,8 @@ static enum err_code commit(struct db *db, struct err *e)
 {
 	if (run(db, "COMMIT", e) != ERR_OK && db->broken)
 		err_set(e, ERR_DATABASE_UNAVAILABLE,
-		        "the database went away during the change: whether it was made is not known");
+			"the database went away during the change: whether it was made is not "
+			"known");
 	return e->code;
 }
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 struct config;
-struct db;   /* one connection; see stmt.h for what can be done with it */
+struct db; /* one connection; see stmt.h for what can be done with it */
 struct loop;
 struct db_pool;
 
@@ -32,11 +32,12 @@ enum err_code db_ensure(struct db *db, struct err *e) MUST_CHECK;
  * or a lock timeout the whole is run again, up to three times, so `work` must set its results,
  * not add to them. When the connection breaks during COMMIT the outcome is unknown and the
  * error says so. */
-enum err_code db_transaction(struct db *db, db_work_f work, void *arg, struct err *e) MUST_CHECK;
+enum err_code db_transaction(struct db *db, db_work_f work, void *arg,
+			     struct err *e) MUST_CHECK;
 
-/* Until `prepare` (on a pool thread, tried again while the database is away) has succeeded, every
- * job fails with ERR_DATABASE_UNAVAILABLE. `prepared` (on the loop) is told once that it has, or
- * why it never will. */
+/* Until `prepare` (on a pool thread, tried again while the database is away) has succeeded,
+ * every job fails with ERR_DATABASE_UNAVAILABLE. `prepared` (on the loop) is told once that it
+ * has, or why it never will. */
 struct db_prepare {
 	db_work_f prepare;
 	db_done_f prepared;
@@ -44,15 +45,15 @@ struct db_prepare {
 };
 
 struct db_pool *db_pool_new(const struct config *config, struct loop *loop,
-                            const struct db_prepare *prepare, struct err *e) MUST_CHECK;
+			    const struct db_prepare *prepare, struct err *e) MUST_CHECK;
 
 /* Finishes what was submitted and runs its `done`s; later jobs fail at once. Called before the
  * parts that wait for jobs are freed. */
 void db_pool_close(struct db_pool *pool);
 void db_pool_free(struct db_pool *pool); /* NULL is fine */
 
-/* Thread: loop. Never fails: when the queue is full, `done` gets ERR_DATABASE_UNAVAILABLE, later
- * and on the loop like any other outcome. */
+/* Thread: loop. Never fails: when the queue is full, `done` gets ERR_DATABASE_UNAVAILABLE,
+ * later and on the loop like any other outcome. */
 void db_submit(struct db_pool *pool, db_work_f work, db_done_f done, void *arg);
 
 /* True if the last job (or the pool's own periodic ping, each second) reached the database. */

@@ -11,17 +11,18 @@ struct stmt;
 
 struct db {
 	const struct config *config;
-	MYSQL *mysql;	   /* NULL: not connected */
-	struct htab stmts; /* struct stmt, by the address of their SQL */
-	struct stmt *spare; /* what stmt_begin() hands out when memory is short */
+	MYSQL *mysql;        /* NULL: not connected */
+	struct htab stmts;   /* struct stmt, by the address of their SQL */
+	struct stmt *spare;  /* what stmt_begin() hands out when memory is short */
 	unsigned patience_s; /* for one statement's answer */
-	bool broken;	   /* what is open must not be used any more */
-	bool again;	   /* the last failure was a deadlock or the like: the transaction may be rerun */
+	bool broken;         /* what is open must not be used any more */
+	bool again; /* the last failure was a deadlock or the like: the transaction may be rerun
+		     */
 };
 
 /* A connection whose statements may take as long as patience_s (migrations). */
-struct db *db_open_patient(const struct config *config, unsigned patience_s, struct err *e)
-	MUST_CHECK;
+struct db *db_open_patient(const struct config *config, unsigned patience_s,
+			   struct err *e) MUST_CHECK;
 
 /* Runs SQL text, of several statements if need be; results are dropped. */
 enum err_code db_run(struct db *db, const char *sql, size_t len, struct err *e) MUST_CHECK;

@@ -2,8 +2,8 @@
 /* The pool: threads that take jobs from one queue, each with a connection of its own.
  *
  * While the database is away every job would wait for a connection attempt; so the first job
- * that finds out marks the pool as unhealthy, all others fail at once, and a probe alone goes on
- * trying. The probe is also what prepares the database at the start. */
+ * that finds out marks the pool as unhealthy, all others fail at once, and a probe alone goes
+ * on trying. The probe is also what prepares the database at the start. */
 #include "bridge/config.h"
 #include "bridge/db.h"
 #include "bridge/db_connection.h"
@@ -146,14 +146,16 @@ static void submit(struct db_pool *pool, db_work_f work, db_done_f done, void *a
 	struct job *job = calloc(1, sizeof(*job));
 
 	if (job == NULL) {
-		/* No room even to remember the caller: being told early beats never being told. */
+		/* No room even to remember the caller: being told early beats never being told.
+		 */
 		struct err e;
 
 		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
 		done(arg, &e);
 		return;
 	}
-	*job = (struct job){.pool = pool, .work = work, .done = done, .arg = arg, .probe = probe};
+	*job = (struct job){
+		.pool = pool, .work = work, .done = done, .arg = arg, .probe = probe};
 	if ((probe || db_pool_healthy(pool)) && enqueue(pool, job))
 		return;
 	err_set(&job->e, ERR_DATABASE_UNAVAILABLE, NULL);
@@ -223,13 +225,14 @@ static enum err_code start_threads(struct db_pool *pool, struct err *e)
 	if (pool->threads == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	for (; pool->threads_len < want; pool->threads_len++)
-		if (pthread_create(&pool->threads[pool->threads_len], NULL, thread_main, pool) != 0)
+		if (pthread_create(&pool->threads[pool->threads_len], NULL, thread_main,
+				   pool) != 0)
 			return err_set(e, ERR_OUT_OF_MEMORY, "cannot start database threads");
 	return ERR_OK;
 }
 
 struct db_pool *db_pool_new(const struct config *config, struct loop *loop,
-                            const struct db_prepare *prepare, struct err *e)
+			    const struct db_prepare *prepare, struct err *e)
 {
 	struct db_pool *pool = calloc(1, sizeof(*pool));
 

@@ -43,14 +43,16 @@ struct http {
 	bool stopping;
 };
 
-/* ---- the loop ----------------------------------------------------------------------------- */
+/* ---- the loop -----------------------------------------------------------------------------
+ */
 
 static void turn(struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	MHD_run(http->daemon);
-	/* Connections time out once a second at the earliest; only work that is left is urgent. */
+	/* Connections time out once a second at the earliest; only work that is left is urgent.
+	 */
 	if (MHD_get_timeout(http->daemon, &ms) == MHD_YES && ms == 0)
 		timer_once(http->timer, 0);
 	else
@@ -69,7 +71,8 @@ static void on_timer(void *arg)
 	turn(arg);
 }
 
-/* ---- one request -------------------------------------------------------------------------- */
+/* ---- one request --------------------------------------------------------------------------
+ */
 
 static void list_add(struct http *http, struct request_http *rh)
 {
@@ -103,7 +106,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
-                         enum MHD_RequestTerminationCode why)
+			 enum MHD_RequestTerminationCode why)
 {
 	struct request_http *rh = *con_cls;
 
@@ -130,14 +133,15 @@ static void set_address(struct request_http *rh)
 		return;
 	if (addr->sa_family == AF_INET)
 		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)addr)->sin_addr,
-		          rh->rq.address, sizeof(rh->rq.address));
+			  rh->rq.address, sizeof(rh->rq.address));
 	else if (addr->sa_family == AF_INET6)
-		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr,
-		          rh->rq.address, sizeof(rh->rq.address));
+		inet_ntop(AF_INET6,
+			  &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr,
+			  rh->rq.address, sizeof(rh->rq.address));
 }
 
 static enum MHD_Result add_size(void *cls, enum MHD_ValueKind kind, const char *key,
-                                const char *value)
+				const char *value)
 {
 	size_t *sum = cls;
 
@@ -167,7 +171,7 @@ static bool begin(struct request_http *rh, const char *method)
 		return true;
 	if (rh->early.code == ERR_OK)
 		err_set(&rh->early, ERR_PAYLOAD_TOO_LARGE, "the body has more than %d bytes",
-		        HTTP_BODY_MAX);
+			HTTP_BODY_MAX);
 	return !asks_first && body_len <= DISCARD_MAX;
 }
 
@@ -207,7 +211,8 @@ static enum MHD_Result send_answer(struct request_http *rh)
 	return queued;
 }
 
-/* The handler still waits, but the bridge stops: its answer, when it comes, will find nobody. */
+/* The handler still waits, but the bridge stops: its answer, when it comes, will find nobody.
+ */
 static enum MHD_Result send_goodbye(struct request_http *rh)
 {
 	static char text[] = "{\"success\":false,\"error\":{\"code\":\"DATABASE_UNAVAILABLE\","
@@ -237,8 +242,8 @@ static enum MHD_Result handle(struct request_http *rh)
 }
 
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *data,
-                                  size_t *data_len, void **con_cls)
+				  const char *method, const char *version, const char *data,
+				  size_t *data_len, void **con_cls)
 {
 	struct request_http *rh = *con_cls;
 
@@ -282,7 +287,8 @@ const char *request_header(const struct request *rq, const char *name)
 	return MHD_lookup_connection_value(rq->http->connection, MHD_HEADER_KIND, name);
 }
 
-/* ---- start and stop ----------------------------------------------------------------------- */
+/* ---- start and stop -----------------------------------------------------------------------
+ */
 
 static void on_log(void *cls, const char *fmt, va_list args)
 {
@@ -320,14 +326,15 @@ static int open_listener(const struct config *config, struct err *e)
 	rc = getaddrinfo(config->http_bind, port, &hints, &found);
 	if (rc != 0) {
 		err_set(e, ERR_INVALID_REQUEST, "ROLLCALL_HTTP_BIND %s: %s", config->http_bind,
-		        gai_strerror(rc));
+			gai_strerror(rc));
 		return -1;
 	}
 	for (const struct addrinfo *ai = found; ai != NULL && fd < 0; ai = ai->ai_next)
 		fd = listen_on(ai);
 	if (fd < 0)
-		err_set(e, ERR_INVALID_REQUEST, "cannot listen on %s port %s (ROLLCALL_HTTP_PORT): %s",
-		        config->http_bind, port, strerror(errno));
+		err_set(e, ERR_INVALID_REQUEST,
+			"cannot listen on %s port %s (ROLLCALL_HTTP_PORT): %s",
+			config->http_bind, port, strerror(errno));
 	freeaddrinfo(found);
 	return fd;
 }
@@ -337,10 +344,11 @@ static bool start_daemon(struct http *http, int listener)
 	const union MHD_DaemonInfo *info;
 
 	http->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-		http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL, MHD_OPTION_LISTEN_SOCKET, listener,
-		MHD_OPTION_URI_LOG_CALLBACK, on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-		NULL, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+		on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+		http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 	if (http->daemon == NULL)
@@ -348,8 +356,8 @@ static bool start_daemon(struct http *http, int listener)
 	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	if (info == NULL)
 		return false;
-	http->ready = event_new(loop_base(http->app->loop), info->epoll_fd, EV_READ | EV_PERSIST,
-	                        on_ready, http);
+	http->ready = event_new(loop_base(http->app->loop), info->epoll_fd,
+				EV_READ | EV_PERSIST, on_ready, http);
 	http->timer = timer_new(http->app->loop, on_timer, http);
 	return http->ready != NULL && http->timer != NULL && event_add(http->ready, NULL) == 0;
 }
@@ -372,7 +380,7 @@ struct http *http_new(struct app *app, struct err *e)
 	if (start_daemon(http, listener)) {
 		timer_once(http->timer, 0);
 		log_info("http", "listening on %s port %d", app->config.http_bind,
-		         (int)app->config.http_port);
+			 (int)app->config.http_port);
 		return http;
 	}
 	err_set(e, ERR_INTERNAL, "cannot start the HTTP server");

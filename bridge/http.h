@@ -25,7 +25,13 @@
 
 struct app;
 
-enum http_method { HTTP_GET, HTTP_POST, HTTP_PATCH, HTTP_DELETE, HTTP_OTHER }; /* GET: HEAD too */
+enum http_method {
+	HTTP_GET,
+	HTTP_POST,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OTHER
+};                                                /* GET: HEAD too */
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_ADMIN }; /* in order: each may what the former may */
 
 /* Who asks. */
@@ -37,12 +43,12 @@ struct principal {
 
 struct request {
 	struct app *app;
-	struct principal who;	  /* role NONE on open routes */
-	struct worker_id worker;  /* the path's {worker} */
-	const char *param;	  /* the path's other placeholder ({client}, {command}, …) or NULL */
-	struct json_object *body; /* parsed JSON; NULL when the request had none */
-	char id[33];		  /* X-Request-Id */
-	char address[64];	  /* the client's, for the audit trail */
+	struct principal who;    /* role NONE on open routes */
+	struct worker_id worker; /* the path's {worker} */
+	const char *param; /* the path's other placeholder ({client}, {command}, …) or NULL */
+	struct json_object *body;  /* parsed JSON; NULL when the request had none */
+	char id[33];               /* X-Request-Id */
+	char address[64];          /* the client's, for the audit trail */
 	struct request_http *http; /* http.c's own part */
 };
 
@@ -57,7 +63,8 @@ const char *request_query_nth(const struct request *rq, const char *name, size_t
 /* An integer query parameter; absent: `otherwise`; not a number or outside: ERR_INVALID_REQUEST
  * that names it. */
 enum err_code request_query_i64(const struct request *rq, const char *name, int64_t otherwise,
-                                int64_t min, int64_t max, int64_t *out, struct err *e) MUST_CHECK;
+				int64_t min, int64_t max, int64_t *out,
+				struct err *e) MUST_CHECK;
 
 /* Starts to read the body, which must be there and be an object. */
 struct jread;
@@ -66,13 +73,21 @@ void request_read(const struct request *rq, struct jread *r, struct err *e);
 /* Refuses parameters other than those listed (NULL ends the list): a misspelt filter that was
  * ignored would return everything. */
 enum err_code request_query_only(const struct request *rq, const char *const names[],
-                                 struct err *e) MUST_CHECK;
+				 struct err *e) MUST_CHECK;
+
+/* Equal for equal queries. */
+uint64_t request_query_hash(const struct request *rq);
 
 /* A request header's value, NULL if absent. */
 const char *request_header(const struct request *rq, const char *name);
 
 /* Adds a header to the answer to come. Values are copied. */
 void respond_header(struct request *rq, const char *name, const char *value);
+
+/* Adds a Link to the next page: this address with another cursor. */
+void respond_next_link(struct request *rq, const char *cursor);
+
+#define HTTP_ANSWER_MAX (256 * 1024 * 1024) /* no answer is larger */
 
 /* Answers with JSON; takes body's bytes. A body that failed becomes a 500. */
 void respond_json(struct request *rq, unsigned status, struct buf *body);

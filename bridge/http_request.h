@@ -10,13 +10,12 @@
 #include "bridge/router.h"
 
 #define HTTP_BODY_MAX (1024 * 1024)
-#define HTTP_ANSWER_MAX (256 * 1024 * 1024)
 #define HTTP_HEADERS_MAX 12
 
 struct MHD_Connection;
 
 enum request_phase {
-	REQUEST_NEW,	  /* before the handler's first call */
+	REQUEST_NEW,      /* before the handler's first call */
 	REQUEST_READING,  /* its body arrives */
 	REQUEST_HANDLING, /* a handler has it, and answers before it returns or later */
 	REQUEST_ANSWERED, /* the answer waits to be sent, or is being sent */

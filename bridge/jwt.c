@@ -19,7 +19,7 @@ static bool fill(jwt_t *jwt, const char *secret, const struct claims *c)
 	       jwt_add_grant_int(jwt, "iat", (long)c->iat_s) == 0 &&
 	       jwt_add_grant_int(jwt, "exp", (long)c->exp_s) == 0 &&
 	       jwt_set_alg(jwt, JWT_ALG_HS256, (const unsigned char *)secret,
-	                   (int)strlen(secret)) == 0;
+			   (int)strlen(secret)) == 0;
 }
 
 char *jwt_issue(const char *secret, const struct claims *claims)

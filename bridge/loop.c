@@ -157,7 +157,8 @@ void loop_linger(struct loop *loop, bool (*busy)(void *arg), void *arg, int64_t 
 
 	/* Lets the last turn end where nothing happens any more. */
 	event_base_loopexit(loop->base, &most);
-	while (busy(arg) && clock_mono_us() < end_us && event_base_loop(loop->base, EVLOOP_ONCE) >= 0)
+	while (busy(arg) && clock_mono_us() < end_us &&
+	       event_base_loop(loop->base, EVLOOP_ONCE) >= 0)
 		;
 }
 

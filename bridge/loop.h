@@ -47,7 +47,7 @@ void loop_post(struct loop *loop, struct loop_post *post);
  * timer_every() again and again. Setting it anew replaces the earlier setting. */
 struct timer;
 struct timer *timer_new(struct loop *loop, loop_f fn, void *arg); /* NULL: out of memory */
-void timer_free(struct timer *timer);				 /* NULL is fine */
+void timer_free(struct timer *timer);                             /* NULL is fine */
 void timer_once(struct timer *timer, int64_t delay_ms);
 void timer_every(struct timer *timer, int64_t period_ms);
 void timer_cancel(struct timer *timer);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* rollcall-bridge: the command line. */
 #include "bridge/app.h"
-#include "bridge/loop.h"
 #include "bridge/logging.h"
+#include "bridge/loop.h"
 #include "bridge/migrate.h"
 #include "bridge/user_add.h"
 #include "protocol/log.h"
@@ -42,18 +42,24 @@ static int print(void (*fill)(struct buf *out))
 
 static void fill_help(struct buf *out)
 {
-	buf_add_str(out, "usage: rollcall-bridge [--config FILE] [COMMAND]\n\n"
-	                 "commands:\n"
-	                 "  serve                      REST for the fleet (default)\n"
-	                 "  migrate                    bring the database to this version's shape, and end\n"
-	                 "  user add NAME --role ROLE  add a dashboard user (admin or viewer); the password\n"
-	                 "                             comes from ROLLCALL_USER_PASSWORD, or is asked for,\n"
-	                 "                             or is read from standard input; an empty one is\n"
-	                 "                             replaced by a random one that is printed\n"
-	                 "  --check-config             print the configuration in force, secrets masked\n"
-	                 "  --help, --help-markdown    this text; the options as a page\n"
-	                 "  --version\n\n"
-	                 "options, from the environment or from FILE (NAME=value lines):\n");
+	buf_add_str(
+		out,
+		"usage: rollcall-bridge [--config FILE] [COMMAND]\n\n"
+		"commands:\n"
+		"  serve                      REST for the fleet (default)\n"
+		"  migrate                    bring the database to this version's shape, and "
+		"end\n"
+		"  user add NAME --role ROLE  add a dashboard user (admin or viewer); the "
+		"password\n"
+		"                             comes from ROLLCALL_USER_PASSWORD, or is asked "
+		"for,\n"
+		"                             or is read from standard input; an empty one is\n"
+		"                             replaced by a random one that is printed\n"
+		"  --check-config             print the configuration in force, secrets "
+		"masked\n"
+		"  --help, --help-markdown    this text; the options as a page\n"
+		"  --version\n\n"
+		"options, from the environment or from FILE (NAME=value lines):\n");
 	config_help(out);
 }
 
@@ -142,7 +148,8 @@ static int configured(struct config *config, const struct arguments *args)
 		return fail(&e);
 	logging_start(config);
 	if (*config->jwt_secret == '\0' && args->words_len == 0)
-		log_warn("main", "ROLLCALL_JWT_SECRET is not set: dashboard sessions end with this process");
+		log_warn("main", "ROLLCALL_JWT_SECRET is not set: dashboard sessions end with "
+				 "this process");
 	if (args->words_len == 0 || strcmp(args->words[0], "serve") == 0) {
 		if (make_secret(config, &e) != ERR_OK)
 			return fail(&e);

@@ -43,7 +43,8 @@ static void checksum_of(const struct schema_file *file, char hex[65])
 }
 
 /* "" if the file was not applied yet. */
-static enum err_code applied_checksum(struct db *db, const char *name, char out[65], struct err *e)
+static enum err_code applied_checksum(struct db *db, const char *name, char out[65],
+				      struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_CHECKSUM);
 
@@ -73,14 +74,15 @@ static enum err_code apply(struct db *db, const struct schema_file *file, struct
 	if (*have != '\0') {
 		if (strcmp(have, want) == 0)
 			return ERR_OK;
-		return err_set(e, ERR_INTERNAL,
-		               "migration %s was changed after it had been applied to this database "
-		               "(checksum %.8s..., was %.8s...)",
-		               file->name, want, have);
+		return err_set(
+			e, ERR_INTERNAL,
+			"migration %s was changed after it had been applied to this database "
+			"(checksum %.8s..., was %.8s...)",
+			file->name, want, have);
 	}
 	log_info("migrate", "applying %s", file->name);
-	/* MariaDB commits each DDL statement by itself; what is interrupted here is run again from
-	 * the file's first statement, which every file allows. */
+	/* MariaDB commits each DDL statement by itself; what is interrupted here is run again
+	 * from the file's first statement, which every file allows. */
 	if (db_run(db, (const char *)file->sql, file->len, e) != ERR_OK) {
 		struct err cause = *e;
 
@@ -121,10 +123,12 @@ static enum err_code migrate_on(struct db *db, struct err *e)
 	    select_one(db, SQL_LOCK, &got, e) != ERR_OK)
 		return e->code;
 	if (got != 1)
-		return err_set(e, ERR_DATABASE_UNAVAILABLE, "another bridge is migrating the database");
+		return err_set(e, ERR_DATABASE_UNAVAILABLE,
+			       "another bridge is migrating the database");
 	apply_all(db, e);
 	if (select_one(db, SQL_UNLOCK, &got, &ignored) != ERR_OK)
-		log_debug("migrate", "%s", ignored.msg); /* closing the connection unlocks, too */
+		log_debug("migrate", "%s",
+			  ignored.msg); /* closing the connection unlocks, too */
 	return e->code;
 }
 

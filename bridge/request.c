@@ -4,6 +4,7 @@
 #include "bridge/auth.h"
 #include "bridge/http_request.h"
 #include "protocol/clock.h"
+#include "protocol/htab.h"
 #include "protocol/jread.h"
 #include "protocol/log.h"
 
@@ -48,7 +49,9 @@ static bool is_request_id(const char *text)
 	const size_t len = strlen(text);
 
 	return len >= 1 && len < sizeof(((struct request *)NULL)->id) &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == len;
+	       strspn(text,
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
+		       len;
 }
 
 static void set_id(struct request *rq)
@@ -62,7 +65,7 @@ static void set_id(struct request *rq)
 	}
 	randombytes_buf(random, sizeof(random));
 	sodium_bin2base64(rq->id, sizeof(rq->id), random, sizeof(random),
-	                  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 static enum http_method method_of(const char *text)
@@ -71,8 +74,11 @@ static enum http_method method_of(const char *text)
 		const char *text;
 		enum http_method method;
 	} methods[] = {
-		{"GET", HTTP_GET},     {"HEAD", HTTP_GET},	{"POST", HTTP_POST},
-		{"PATCH", HTTP_PATCH}, {"DELETE", HTTP_DELETE},
+		{"GET",    HTTP_GET   },
+                {"HEAD",   HTTP_GET   },
+                {"POST",   HTTP_POST  },
+		{"PATCH",  HTTP_PATCH },
+                {"DELETE", HTTP_DELETE},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
@@ -96,7 +102,7 @@ static enum err_code check_content_type(struct request_http *rh, struct err *e)
 }
 
 static enum err_code begin(struct request_http *rh, const struct route routes[], size_t len,
-                           struct err *e)
+			   struct err *e)
 {
 	if (e->code != ERR_OK) /* the address could not be read */
 		return e->code;
@@ -126,7 +132,8 @@ static enum err_code parse_body(struct request_http *rh, struct err *e)
 		return e->code;
 	}
 	if (rh->upload_len > HTTP_BODY_MAX)
-		return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the body has more than %d bytes", HTTP_BODY_MAX);
+		return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the body has more than %d bytes",
+			       HTTP_BODY_MAX);
 	if (rh->upload_len == 0 || !reads_body(rh))
 		return ERR_OK;
 	if (rh->upload.failed)
@@ -170,7 +177,8 @@ void request_read(const struct request *rq, struct jread *r, struct err *e)
 {
 	jread_begin(r, rq->body, e);
 	if (jread_failed(r))
-		err_set(e, ERR_INVALID_REQUEST, rq->body == NULL ? "body: is missing" : "body: must be a JSON object");
+		err_set(e, ERR_INVALID_REQUEST,
+			rq->body == NULL ? "body: is missing" : "body: must be a JSON object");
 }
 
 const char *request_query(const struct request *rq, const char *name)
@@ -183,8 +191,20 @@ const char *request_query_nth(const struct request *rq, const char *name, size_t
 	return url_param(&rq->http->url, name, nth);
 }
 
+uint64_t request_query_hash(const struct request *rq)
+{
+	const struct url *url = &rq->http->url;
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < url->params_len; i++) {
+		hash = hash * 31 + htab_hash_str(url->params[i].name);
+		hash = hash * 31 + htab_hash_str(url->params[i].value);
+	}
+	return hash;
+}
+
 enum err_code request_query_only(const struct request *rq, const char *const names[],
-                                 struct err *e)
+				 struct err *e)
 {
 	const struct url *url = &rq->http->url;
 
@@ -194,14 +214,15 @@ enum err_code request_query_only(const struct request *rq, const char *const nam
 		while (*name != NULL && strcmp(*name, url->params[i].name) != 0)
 			name++;
 		if (*name == NULL)
-			return err_set(e, ERR_INVALID_REQUEST, "%.60s: is not a parameter of this request",
-			               url->params[i].name);
+			return err_set(e, ERR_INVALID_REQUEST,
+				       "%.60s: is not a parameter of this request",
+				       url->params[i].name);
 	}
 	return ERR_OK;
 }
 
 enum err_code request_query_i64(const struct request *rq, const char *name, int64_t otherwise,
-                                int64_t min, int64_t max, int64_t *out, struct err *e)
+				int64_t min, int64_t max, int64_t *out, struct err *e)
 {
 	const char *text = request_query(rq, name);
 	char *end;
@@ -213,7 +234,7 @@ enum err_code request_query_i64(const struct request *rq, const char *name, int6
 	*out = strtoimax(text, &end, 10);
 	if (*text == '\0' || *end != '\0' || errno != 0 || *out < min || *out > max)
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "%s: '%.30s' is not a whole number from %" PRId64 " to %" PRId64, name, text,
-		               min, max);
+			       "%s: '%.30s' is not a whole number from %" PRId64 " to %" PRId64,
+			       name, text, min, max);
 	return ERR_OK;
 }

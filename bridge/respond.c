@@ -22,6 +22,37 @@ void respond_header(struct request *rq, const char *name, const char *value)
 	rh->headers[rh->headers_len++] = (struct http_header){name, copy};
 }
 
+static void add_escaped(struct buf *out, const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~",
+			   *text))
+			buf_add_char(out, *text);
+		else
+			buf_printf(out, "%%%02X", (unsigned char)*text);
+}
+
+void respond_next_link(struct request *rq, const char *cursor)
+{
+	const struct url *url = &rq->http->url;
+	struct buf link;
+
+	buf_init(&link, URL_MAX * 4);
+	buf_printf(&link, "<%s?", url->raw_path);
+	for (size_t i = 0; i < url->params_len; i++) {
+		if (strcmp(url->params[i].name, "cursor") == 0)
+			continue;
+		add_escaped(&link, url->params[i].name);
+		buf_add_char(&link, '=');
+		add_escaped(&link, url->params[i].value);
+		buf_add_char(&link, '&');
+	}
+	buf_printf(&link, "cursor=%s>; rel=\"next\"", cursor);
+	if (!link.failed)
+		respond_header(rq, "Link", link.data);
+	buf_fini(&link);
+}
+
 static void answer(struct request *rq, unsigned status, struct buf *body, const char *type)
 {
 	struct request_http *rh = rq->http;
@@ -34,8 +65,8 @@ static void answer(struct request *rq, unsigned status, struct buf *body, const 
 		*body = (struct buf){.max = body->max};
 	}
 	log_debug("http", "request=%s user=%s %s %s status=%u us=%" PRId64, rq->id,
-	          rq->who.name[0] != '\0' ? rq->who.name : "-", rh->method_text, rh->url.raw_path,
-	          status, clock_mono_us() - rh->began_us);
+		  rq->who.name[0] != '\0' ? rq->who.name : "-", rh->method_text,
+		  rh->url.raw_path, status, clock_mono_us() - rh->began_us);
 	http_answered(rh);
 }
 
@@ -74,7 +105,7 @@ void respond_error(struct request *rq, const struct err *e)
 
 	if (status >= 500)
 		log_warn("http", "request=%s %s %s: %s %s", rq->id, rq->http->method_text,
-		         rq->http->url.raw_path, err_name(e->code), e->msg);
+			 rq->http->url.raw_path, err_name(e->code), e->msg);
 	if (status == 503)
 		respond_header(rq, "Retry-After", "1");
 	buf_init(&body, HTTP_ANSWER_MAX);

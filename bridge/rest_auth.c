@@ -51,8 +51,9 @@ static void answer_login(struct request *rq, const struct user_row *user)
 		respond_error(rq, &e);
 		return;
 	}
-	snprintf(cookie, sizeof(cookie), SESSION_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d",
-	         token, (int)rq->app->config.session_hours * 3600);
+	snprintf(cookie, sizeof(cookie),
+		 SESSION_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d", token,
+		 (int)rq->app->config.session_hours * 3600);
 	respond_header(rq, "Set-Cookie", cookie);
 	buf_init(&body, ANSWER_MAX);
 	jwrite_begin(&w, &body);

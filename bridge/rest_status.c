@@ -3,7 +3,6 @@
  * allocation per row. */
 #include "bridge/app.h"
 #include "bridge/cursor.h"
-#include "bridge/http_request.h"
 #include "bridge/mirror.h"
 #include "bridge/routes.h"
 #include "bridge/worker_body.h"
@@ -23,7 +22,7 @@ static const struct presence never = {.state = PRESENCE_OFFLINE};
 static const struct presence unknown = {.state = PRESENCE_UNKNOWN};
 
 static const struct presence *presence_of(const struct worker_list *list,
-                                          const struct presence *found)
+					  const struct presence *found)
 {
 	if (!list->hears)
 		return &unknown;
@@ -31,7 +30,7 @@ static const struct presence *presence_of(const struct worker_list *list,
 }
 
 static void write_record(struct jwrite *w, struct record *k, const struct presence *p,
-                         int64_t now_ms)
+			 int64_t now_ms)
 {
 	(void)now_ms;
 	jwrite_object(w, NULL);
@@ -40,8 +39,8 @@ static void write_record(struct jwrite *w, struct record *k, const struct presen
 }
 
 static void write_rows(struct jwrite *w, const char *key, struct worker_list *list,
-                       void (*write)(struct jwrite *w, struct record *k,
-                                     const struct presence *p, int64_t now_ms))
+		       void (*write)(struct jwrite *w, struct record *k,
+				     const struct presence *p, int64_t now_ms))
 {
 	const int64_t now_ms = clock_unix_ms();
 	const struct presence *found;
@@ -53,44 +52,20 @@ static void write_rows(struct jwrite *w, const char *key, struct worker_list *li
 	jwrite_array_end(w);
 }
 
-/* ---- headers ------------------------------------------------------------------------------ */
+/* ---- headers ------------------------------------------------------------------------------
+ */
 
 static void watch_cursor(const struct app *app, char out[CURSOR_TEXT_SIZE])
 {
 	watch_cursor_print(mirror_node(app->mirror), mirror_position(app->mirror), out);
 }
 
-static void add_escaped(struct buf *out, const char *text)
-{
-	for (; *text != '\0'; text++)
-		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~", *text))
-			buf_add_char(out, *text);
-		else
-			buf_printf(out, "%%%02X", (unsigned char)*text);
-}
-
-/* The same address with another cursor. */
 static void add_next_link(struct request *rq, const struct worker_list *list)
 {
-	const struct url *url = &rq->http->url;
 	char cursor[CURSOR_TEXT_SIZE];
-	struct buf link;
 
 	page_cursor_print(&list->last, cursor);
-	buf_init(&link, URL_MAX * 4);
-	buf_printf(&link, "<%s?", url->raw_path);
-	for (size_t i = 0; i < url->params_len; i++) {
-		if (strcmp(url->params[i].name, "cursor") == 0)
-			continue;
-		add_escaped(&link, url->params[i].name);
-		buf_add_char(&link, '=');
-		add_escaped(&link, url->params[i].value);
-		buf_add_char(&link, '&');
-	}
-	buf_printf(&link, "cursor=%s>; rel=\"next\"", cursor);
-	if (!link.failed)
-		respond_header(rq, "Link", link.data);
-	buf_fini(&link);
+	respond_next_link(rq, cursor);
 }
 
 /* Equal while nothing but ages can differ. The process's own random part keeps counters of an
@@ -98,17 +73,12 @@ static void add_next_link(struct request *rq, const struct worker_list *list)
 static void make_etag(const struct request *rq, char out[ETAG_SIZE])
 {
 	static uint32_t life;
-	const struct url *url = &rq->http->url;
-	uint64_t query = 0;
 
 	if (life == 0)
 		life = randombytes_random() | 1;
-	for (size_t i = 0; i < url->params_len; i++) {
-		query = query * 31 + htab_hash_str(url->params[i].name);
-		query = query * 31 + htab_hash_str(url->params[i].value);
-	}
-	snprintf(out, ETAG_SIZE, "W/\"%08" PRIx32 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"", life,
-	         roster_version(rq->app->roster), mirror_version(rq->app->mirror), query);
+	snprintf(out, ETAG_SIZE, "W/\"%08" PRIx32 "-%" PRIx64 "-%" PRIx64 "-%" PRIx64 "\"",
+		 life, roster_version(rq->app->roster), mirror_version(rq->app->mirror),
+		 request_query_hash(rq));
 }
 
 /* True if one of If-None-Match's tags is this one; the comparison is the weak one. */
@@ -119,7 +89,8 @@ static bool matches(const struct request *rq, const char *etag)
 	return theirs != NULL && (strcmp(theirs, "*") == 0 || strstr(theirs, etag + 2) != NULL);
 }
 
-/* ---- handlers ----------------------------------------------------------------------------- */
+/* ---- handlers -----------------------------------------------------------------------------
+ */
 
 enum err_code rest_worker_list(struct request *rq, struct err *e)
 {

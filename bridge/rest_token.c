@@ -15,7 +15,8 @@ static void answer_rotate(struct request *rq, const struct worker_change *c)
 	change_respond(rq, 200, c, change_write_token);
 }
 
-static void write_status(struct jwrite *w, const struct request *rq, const struct worker_change *c)
+static void write_status(struct jwrite *w, const struct request *rq,
+			 const struct worker_change *c)
 {
 	(void)rq;
 	jwrite_str(w, "status", worker_status_name(c->status));
@@ -28,7 +29,7 @@ static void answer_status(struct request *rq, const struct worker_change *c)
 
 /* No body, or an object with these keys at most. */
 static enum err_code read_optional(struct request *rq, const char *const keys[],
-                                   struct worker_change *c, struct err *e)
+				   struct worker_change *c, struct err *e)
 {
 	const char *reason;
 	struct jread r;
@@ -47,8 +48,8 @@ static enum err_code read_optional(struct request *rq, const char *const keys[],
 }
 
 static enum err_code change(struct request *rq, enum worker_verb verb, const char *const keys[],
-                            void (*answer)(struct request *rq, const struct worker_change *c),
-                            struct err *e)
+			    void (*answer)(struct request *rq, const struct worker_change *c),
+			    struct err *e)
 {
 	struct worker_change *c = change_of_request(rq);
 

@@ -46,7 +46,7 @@ static void applied(void *arg, struct worker_change *c, struct err *e)
 }
 
 void change_apply(struct request *rq, enum worker_verb verb, struct worker_change *c,
-                  void (*answer)(struct request *rq, const struct worker_change *c))
+		  void (*answer)(struct request *rq, const struct worker_change *c))
 {
 	struct waiting *waiting = malloc(sizeof(*waiting));
 	struct err e;
@@ -62,8 +62,8 @@ void change_apply(struct request *rq, enum worker_verb verb, struct worker_chang
 }
 
 void change_respond(struct request *rq, unsigned status, const struct worker_change *c,
-                    void (*more)(struct jwrite *w, const struct request *rq,
-                                 const struct worker_change *c))
+		    void (*more)(struct jwrite *w, const struct request *rq,
+				 const struct worker_change *c))
 {
 	struct jwrite w;
 	struct buf body;
@@ -79,7 +79,7 @@ void change_respond(struct request *rq, unsigned status, const struct worker_cha
 }
 
 static void write_websocket_url(struct jwrite *w, const struct request *rq,
-                                const struct worker_change *c)
+				const struct worker_change *c)
 {
 	char url[URL_SIZE];
 
@@ -87,16 +87,19 @@ static void write_websocket_url(struct jwrite *w, const struct request *rq,
 	jwrite_str(w, "websocket_url", url);
 }
 
-void change_write_token(struct jwrite *w, const struct request *rq, const struct worker_change *c)
+void change_write_token(struct jwrite *w, const struct request *rq,
+			const struct worker_change *c)
 {
 	jwrite_str(w, "token", c->token.text);
 	jwrite_time(w, "expires_at", c->token_expires_ms);
 	write_websocket_url(w, rq, c);
 }
 
-/* ---- POST /workers ------------------------------------------------------------------------ */
+/* ---- POST /workers ------------------------------------------------------------------------
+ */
 
-static void write_created(struct jwrite *w, const struct request *rq, const struct worker_change *c)
+static void write_created(struct jwrite *w, const struct request *rq,
+			  const struct worker_change *c)
 {
 	jwrite_str(w, "name", c->name);
 	jwrite_str(w, "token", c->token.text);
@@ -115,7 +118,7 @@ static void answer_create(struct request *rq, const struct worker_change *c)
 }
 
 static enum err_code read_change(struct request *rq, struct worker_change *c, bool name_needed,
-                                 struct err *e)
+				 struct err *e)
 {
 	static const char *const keys[] = {"name", "tags", NULL};
 	struct jread r;
@@ -131,9 +134,9 @@ static enum err_code read_change(struct request *rq, struct worker_change *c, bo
 	return jread_end(&r);
 }
 
-static enum err_code change_by_body(struct request *rq, enum worker_verb verb,
-                                    void (*answer)(struct request *rq, const struct worker_change *c),
-                                    struct err *e)
+static enum err_code
+change_by_body(struct request *rq, enum worker_verb verb,
+	       void (*answer)(struct request *rq, const struct worker_change *c), struct err *e)
 {
 	struct worker_change *c = change_of_request(rq);
 
@@ -152,7 +155,8 @@ enum err_code rest_worker_create(struct request *rq, struct err *e)
 	return change_by_body(rq, WORKER_CREATE, answer_create, e);
 }
 
-/* ---- GET /workers/{id} -------------------------------------------------------------------- */
+/* ---- GET /workers/{id} --------------------------------------------------------------------
+ */
 
 /* null while the broker cannot be heard */
 static void write_connection(struct jwrite *w, const struct presence *p, const char *node)
@@ -199,12 +203,16 @@ enum err_code rest_worker_get(struct request *rq, struct err *e)
 		respond_worker(rq, record);
 		return ERR_OK;
 	}
-	/* Before the first reading nothing is known, which is not the same as "no such worker". */
-	return err_set(e, roster_loaded(rq->app->roster) ? ERR_WORKER_NOT_FOUND
-	                                                 : ERR_DATABASE_UNAVAILABLE, NULL);
+	/* Before the first reading nothing is known, which is not the same as "no such worker".
+	 */
+	return err_set(e,
+		       roster_loaded(rq->app->roster) ? ERR_WORKER_NOT_FOUND
+						      : ERR_DATABASE_UNAVAILABLE,
+		       NULL);
 }
 
-/* ---- PATCH and DELETE --------------------------------------------------------------------- */
+/* ---- PATCH and DELETE ---------------------------------------------------------------------
+ */
 
 static void answer_change(struct request *rq, const struct worker_change *c)
 {

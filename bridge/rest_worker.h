@@ -11,12 +11,13 @@ struct worker_change *change_of_request(struct request *rq);
 
 /* Applies it. The request is answered with `answer` in its end, or with the error. */
 void change_apply(struct request *rq, enum worker_verb verb, struct worker_change *c,
-                  void (*answer)(struct request *rq, const struct worker_change *c));
+		  void (*answer)(struct request *rq, const struct worker_change *c));
 
 /* {"worker_id", …fields of `more`…, "enforced"} */
 void change_respond(struct request *rq, unsigned status, const struct worker_change *c,
-                    void (*more)(struct jwrite *w, const struct request *rq,
-                                 const struct worker_change *c));
+		    void (*more)(struct jwrite *w, const struct request *rq,
+				 const struct worker_change *c));
 
 /* Token, its end, and where to connect with it. */
-void change_write_token(struct jwrite *w, const struct request *rq, const struct worker_change *c);
+void change_write_token(struct jwrite *w, const struct request *rq,
+			const struct worker_change *c);

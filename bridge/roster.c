@@ -14,8 +14,8 @@ struct roster {
 	uint64_t version;
 	struct roster_sync *sync;
 
-	/* Removed by us since the last reading: an older reading that is still under way must not
-	 * bring them back. */
+	/* Removed by us since the last reading: an older reading that is still under way must
+	 * not bring them back. */
 	struct removed_worker *removed;
 	size_t removed_len, removed_cap;
 };
@@ -120,7 +120,8 @@ uint64_t roster_version(const struct roster *r)
 }
 
 /* The first index whose record is not before (created_ms, id). */
-static size_t lower_bound(const struct roster *r, int64_t created_ms, const struct worker_id *id)
+static size_t lower_bound(const struct roster *r, int64_t created_ms,
+			  const struct worker_id *id)
 {
 	size_t lo = 0, hi = r->len;
 
@@ -310,7 +311,7 @@ void roster_set_latest(struct roster *r, const struct worker_id *id, struct metr
 }
 
 void roster_set_engine_status(struct roster *r, const struct worker_id *id, const char *status,
-                              int64_t at_ms)
+			      int64_t at_ms)
 {
 	struct record *record = roster_find(r, id);
 

@@ -26,9 +26,9 @@ enum worker_status { WORKER_ACTIVE, WORKER_UPDATE_REQUIRED, WORKER_REVOKED };
 /* The latest report, ready to be written into an answer. */
 struct metric_latest {
 	double memory, cpu, rate; /* NaN: not reported */
-	int64_t received_ms;	  /* 0: never reported */
-	char *json;		  /* its further keys as an object, as text; owned; NULL: none */
-	char engine_status[33];   /* the last one received in metrics or state; "" if none */
+	int64_t received_ms;      /* 0: never reported */
+	char *json;             /* its further keys as an object, as text; owned; NULL: none */
+	char engine_status[33]; /* the last one received in metrics or state; "" if none */
 	int64_t engine_status_ms; /* when */
 };
 
@@ -45,8 +45,9 @@ struct record {
 	int64_t revision; /* n of its last change */
 	struct metric_latest latest;
 
-	/* What status answers say of it besides the connection, as JSON text: made when it is first
-	 * needed, dropped by every change. The first head_len bytes stand before the connection. */
+	/* What status answers say of it besides the connection, as JSON text: made when it is
+	 * first needed, dropped by every change. The first head_len bytes stand before the
+	 * connection. */
 	char *status_text; /* owned; NULL: to be made */
 	uint32_t status_head_len, status_len;
 };
@@ -74,7 +75,8 @@ struct record *roster_at(const struct roster *r, size_t index);
 /* Index of the first record after (created_ms, id): where a page goes on. */
 size_t roster_after(const struct roster *r, int64_t created_ms, const struct worker_id *id);
 
-/* Puts a committed record in (takes it, also when it fails; replaces unless the known revision is newer). */
+/* Puts a committed record in (takes it, also when it fails; replaces unless the known revision
+ * is newer). */
 enum err_code roster_put(struct roster *r, struct record **record, struct err *e) MUST_CHECK;
 void roster_remove(struct roster *r, const struct worker_id *id, int64_t revision);
 
@@ -83,7 +85,7 @@ void roster_set_latest(struct roster *r, const struct worker_id *id, struct metr
 
 /* Notes an engine status that came by `workers/{id}/state`. Older ones are ignored. */
 void roster_set_engine_status(struct roster *r, const struct worker_id *id, const char *status,
-                              int64_t at_ms);
+			      int64_t at_ms);
 
 /* Grows with every change: an ETag's ingredient. */
 uint64_t roster_version(const struct roster *r);

@@ -19,7 +19,7 @@ struct roster_sync {
 	bool loaded, reading, again;
 
 	char epoch[EPOCH_LEN + 1]; /* of what the roster holds */
-	int64_t n;		   /* it holds every change up to this one */
+	int64_t n;                 /* it holds every change up to this one */
 
 	struct worker_rows rows; /* of the reading under way; its thread's until it is done */
 	bool all;
@@ -91,7 +91,8 @@ static void changes_read(void *arg, struct err *e)
 	worker_rows_fini(&s->rows);
 	if (e->code == ERR_OK && !s->loaded) {
 		s->loaded = true;
-		log_info("roster", "workers=%zu revision=%" PRId64, roster_len(s->roster), s->n);
+		log_info("roster", "workers=%zu revision=%" PRId64, roster_len(s->roster),
+			 s->n);
 	} else if (e->code != ERR_OK && e->code != ERR_DATABASE_UNAVAILABLE) {
 		log_error("roster", "cannot read the workers: %s", e->msg);
 	}

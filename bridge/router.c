@@ -9,20 +9,22 @@
 enum fit { FITS_NOT, FITS_BADLY, FITS };
 
 static enum fit match_segment(const char *pattern, size_t len, const char *segment,
-                              struct route_match *out)
+			      struct route_match *out)
 {
 	if (pattern[0] != '{')
-		return strlen(segment) == len && memcmp(pattern, segment, len) == 0 ? FITS : FITS_NOT;
+		return strlen(segment) == len && memcmp(pattern, segment, len) == 0 ? FITS
+										    : FITS_NOT;
 	if (*segment == '\0')
 		return FITS_NOT;
 	if (len == 8 && memcmp(pattern, "{worker}", 8) == 0)
-		return worker_id_parse(segment, strlen(segment), &out->worker) ? FITS : FITS_BADLY;
+		return worker_id_parse(segment, strlen(segment), &out->worker) ? FITS
+									       : FITS_BADLY;
 	out->param = segment;
 	return FITS;
 }
 
 static enum fit match_path(const char *pattern, const char *const segments[], size_t n,
-                           struct route_match *out)
+			   struct route_match *out)
 {
 	enum fit all = FITS;
 
@@ -40,7 +42,7 @@ static enum fit match_path(const char *pattern, const char *const segments[], si
 }
 
 enum err_code route_find(const struct route routes[], size_t len, enum http_method method,
-                         const struct url *url, struct route_match *out, struct err *e)
+			 const struct url *url, struct route_match *out, struct err *e)
 {
 	const bool api = url->segments_len > 0 && strcmp(url->segments[0], "api") == 0;
 	const char *const *segments = url->segments + (api ? 1 : 0);
@@ -80,5 +82,6 @@ void route_allowed(unsigned allowed, char *out, size_t size)
 	out[0] = '\0';
 	for (size_t i = 0; i < ARRAY_LEN(names) && at < size; i++)
 		if (allowed & 1u << i)
-			at += (size_t)snprintf(out + at, size - at, "%s%s", at > 0 ? ", " : "", names[i]);
+			at += (size_t)snprintf(out + at, size - at, "%s%s", at > 0 ? ", " : "",
+					       names[i]);
 }

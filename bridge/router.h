@@ -10,21 +10,22 @@
 struct route {
 	enum http_method method;
 	const char *pattern; /* "/workers/{worker}/commands/{command}" */
-	enum role role;	     /* the least that is needed; ROLE_NONE: open to all */
+	enum role role;      /* the least that is needed; ROLE_NONE: open to all */
 	handler_f handler;
 };
 
 struct route_match {
 	const struct route *route;
 	struct worker_id worker;
-	const char *param;  /* borrowed from the url */
-	unsigned allowed;   /* 1u << method, for all methods that the path knows */
+	const char *param; /* borrowed from the url */
+	unsigned allowed;  /* 1u << method, for all methods that the path knows */
 };
 
 /* The same below "/api". ERR_NOT_FOUND, ERR_WORKER_NOT_FOUND (the id has no valid form),
  * ERR_METHOD_NOT_ALLOWED (then `allowed` says which are). */
 enum err_code route_find(const struct route routes[], size_t len, enum http_method method,
-                         const struct url *url, struct route_match *out, struct err *e) MUST_CHECK;
+			 const struct url *url, struct route_match *out,
+			 struct err *e) MUST_CHECK;
 
 /* "GET, HEAD, POST" for an Allow header. */
 void route_allowed(unsigned allowed, char *out, size_t size);

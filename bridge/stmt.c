@@ -53,7 +53,8 @@ static void fail(struct stmt *q, const char *what)
 static void fail_handle(struct stmt *q)
 {
 	if (!failed(q))
-		db_failed(q->db, mysql_stmt_errno(q->handle), mysql_stmt_error(q->handle), &q->err);
+		db_failed(q->db, mysql_stmt_errno(q->handle), mysql_stmt_error(q->handle),
+			  &q->err);
 }
 
 static void prepare(struct stmt *q)
@@ -132,7 +133,8 @@ struct stmt *stmt_begin(struct db *db, const char *sql)
 	return q;
 }
 
-/* ---- parameters --------------------------------------------------------------------------- */
+/* ---- parameters ---------------------------------------------------------------------------
+ */
 
 /* The next parameter to fill, NULL after an error. */
 static MYSQL_BIND *next_param(struct stmt *q, enum enum_field_types type)
@@ -217,7 +219,8 @@ void stmt_time(struct stmt *q, int64_t unix_ms)
 	};
 }
 
-/* ---- execution ---------------------------------------------------------------------------- */
+/* ---- execution ----------------------------------------------------------------------------
+ */
 
 static void execute(struct stmt *q)
 {
@@ -227,14 +230,16 @@ static void execute(struct stmt *q)
 	if (failed(q))
 		return;
 	db_count_statement();
-	if (mysql_stmt_bind_param(q->handle, q->params) != 0 || mysql_stmt_execute(q->handle) != 0)
+	if (mysql_stmt_bind_param(q->handle, q->params) != 0 ||
+	    mysql_stmt_execute(q->handle) != 0)
 		fail_handle(q);
 }
 
 static bool is_integer(enum enum_field_types type)
 {
-	return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT || type == MYSQL_TYPE_INT24 ||
-	       type == MYSQL_TYPE_LONG || type == MYSQL_TYPE_LONGLONG || type == MYSQL_TYPE_YEAR;
+	return type == MYSQL_TYPE_TINY || type == MYSQL_TYPE_SHORT ||
+	       type == MYSQL_TYPE_INT24 || type == MYSQL_TYPE_LONG ||
+	       type == MYSQL_TYPE_LONGLONG || type == MYSQL_TYPE_YEAR;
 }
 
 static bool is_real(enum enum_field_types type)
@@ -245,7 +250,8 @@ static bool is_real(enum enum_field_types type)
 
 static bool is_time(enum enum_field_types type)
 {
-	return type == MYSQL_TYPE_DATETIME || type == MYSQL_TYPE_TIMESTAMP || type == MYSQL_TYPE_DATE;
+	return type == MYSQL_TYPE_DATETIME || type == MYSQL_TYPE_TIMESTAMP ||
+	       type == MYSQL_TYPE_DATE;
 }
 
 /* Says how the column is to arrive; returns the room that a text needs. */
@@ -351,7 +357,8 @@ enum err_code stmt_end(struct stmt *q, struct err *e)
 	return q->err.code;
 }
 
-/* ---- columns ------------------------------------------------------------------------------ */
+/* ---- columns ------------------------------------------------------------------------------
+ */
 
 static bool has(const struct stmt *q, unsigned column)
 {

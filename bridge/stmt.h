@@ -23,7 +23,8 @@ struct stmt; /* belongs to the connection */
 
 struct stmt *stmt_begin(struct db *db, const char *sql);
 
-void stmt_str(struct stmt *q, const char *value); /* NULL: SQL NULL. Must live until stmt_end() */
+void stmt_str(struct stmt *q,
+	      const char *value); /* NULL: SQL NULL. Must live until stmt_end() */
 void stmt_bytes(struct stmt *q, const void *value, size_t len);
 void stmt_i64(struct stmt *q, int64_t value);
 void stmt_f64(struct stmt *q, double value);
@@ -35,9 +36,10 @@ bool stmt_row(struct stmt *q);
 
 /* Columns of the current row, valid until the next stmt_row() or stmt_end(). */
 bool stmt_is_null(struct stmt *q, unsigned column);
-const char *stmt_get_str(struct stmt *q, unsigned column); /* NULL for SQL NULL; NUL-terminated */
+const char *stmt_get_str(struct stmt *q,
+			 unsigned column); /* NULL for SQL NULL; NUL-terminated */
 const char *stmt_get_bytes(struct stmt *q, unsigned column, size_t *len);
-int64_t stmt_get_i64(struct stmt *q, unsigned column);	/* SQL NULL: 0 */
+int64_t stmt_get_i64(struct stmt *q, unsigned column); /* SQL NULL: 0 */
 double stmt_get_f64(struct stmt *q, unsigned column);
 int64_t stmt_get_time(struct stmt *q, unsigned column); /* Unix ms; SQL NULL: 0 */
 

@@ -11,12 +11,11 @@ static const char SQL_ADD[] =
 static const char SQL_END_ALL[] =
 	"UPDATE tokens SET role = 'ended', ended_at = ? "
 	"WHERE worker_id = ? AND role IN ('current', 'pending', 'previous')";
-static const char SQL_END_OTHERS[] =
-	"UPDATE tokens SET role = 'ended', ended_at = ? "
-	"WHERE worker_id = ? AND role IN ('pending', 'previous')";
+static const char SQL_END_OTHERS[] = "UPDATE tokens SET role = 'ended', ended_at = ? "
+				     "WHERE worker_id = ? AND role IN ('pending', 'previous')";
 
 enum err_code store_token_add(struct db *db, const struct worker_id *id,
-                              const struct token_hash *hash, int64_t expires_ms, struct err *e)
+			      const struct token_hash *hash, int64_t expires_ms, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_ADD);
 	char hex[TOKEN_HEX_LEN + 1];
@@ -30,7 +29,8 @@ enum err_code store_token_add(struct db *db, const struct worker_id *id,
 	return stmt_end(q, e);
 }
 
-static enum err_code end(struct db *db, const char *sql, const struct worker_id *id, struct err *e)
+static enum err_code end(struct db *db, const char *sql, const struct worker_id *id,
+			 struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql);
 

@@ -8,13 +8,13 @@
 
 /* Adds the worker's current token. */
 enum err_code store_token_add(struct db *db, const struct worker_id *id,
-                              const struct token_hash *hash, int64_t expires_ms, struct err *e)
-	MUST_CHECK;
+			      const struct token_hash *hash, int64_t expires_ms,
+			      struct err *e) MUST_CHECK;
 
 /* Ends all tokens of the worker. */
-enum err_code store_token_end_all(struct db *db, const struct worker_id *id, struct err *e)
-	MUST_CHECK;
+enum err_code store_token_end_all(struct db *db, const struct worker_id *id,
+				  struct err *e) MUST_CHECK;
 
 /* Ends the pending and the previous one; the current one stays. */
-enum err_code store_token_end_others(struct db *db, const struct worker_id *id, struct err *e)
-	MUST_CHECK;
+enum err_code store_token_end_others(struct db *db, const struct worker_id *id,
+				     struct err *e) MUST_CHECK;

@@ -64,7 +64,7 @@ enum err_code store_user_list(struct db *db, struct user_list *out, struct err *
 }
 
 enum err_code store_user_get(struct db *db, const char *name, struct user_secret *out,
-                             struct err *e)
+			     struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_GET);
 	bool found;
@@ -91,7 +91,7 @@ static uint64_t insert(struct stmt *q, const struct user_secret *user, bool init
 }
 
 enum err_code store_user_add(struct db *db, const struct user_secret *user, bool initial,
-                             struct err *e)
+			     struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_ADD);
 
@@ -100,7 +100,7 @@ enum err_code store_user_add(struct db *db, const struct user_secret *user, bool
 }
 
 enum err_code store_user_add_first(struct db *db, const struct user_secret *user, bool *added,
-                                   struct err *e)
+				   struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_ADD_FIRST);
 

@@ -29,14 +29,14 @@ enum err_code store_user_list(struct db *db, struct user_list *out, struct err *
 
 /* ERR_NOT_FOUND if there is none of that name. */
 enum err_code store_user_get(struct db *db, const char *name, struct user_secret *out,
-                             struct err *e) MUST_CHECK;
+			     struct err *e) MUST_CHECK;
 
 /* ERR_CONFLICT if the name is taken. `initial`: the password was made for the user. */
 enum err_code store_user_add(struct db *db, const struct user_secret *user, bool initial,
-                             struct err *e) MUST_CHECK;
+			     struct err *e) MUST_CHECK;
 
 /* The same, but only where there is no user at all; *added tells. */
 enum err_code store_user_add_first(struct db *db, const struct user_secret *user, bool *added,
-                                   struct err *e) MUST_CHECK;
+				   struct err *e) MUST_CHECK;
 
 enum err_code store_user_count(struct db *db, int64_t *out, struct err *e) MUST_CHECK;

@@ -10,13 +10,15 @@
 #include <string.h>
 
 /* The tags come as one text: they contain no comma. */
-#define SELECT_WORKERS \
-	"SELECT w.id, w.name, w.status, w.revision, w.created_at, w.renewal_failure_reason, " \
-	"w.renewal_failure_at, t.expires_at, " \
-	"(SELECT GROUP_CONCAT(g.tag ORDER BY g.position) FROM worker_tags g WHERE g.worker_id = w.id), " \
-	"m.received_at, m.memory, m.cpu, m.rate, m.engine_status, m.extra " \
-	"FROM workers w " \
-	"LEFT JOIN tokens t ON t.worker_id = w.id AND t.role = 'current' " /* tokens_by_worker */ \
+#define SELECT_WORKERS                                                                         \
+	"SELECT w.id, w.name, w.status, w.revision, w.created_at, w.renewal_failure_reason, "  \
+	"w.renewal_failure_at, t.expires_at, "                                                 \
+	"(SELECT GROUP_CONCAT(g.tag ORDER BY g.position) FROM worker_tags g WHERE "            \
+	"g.worker_id = w.id), "                                                                \
+	"m.received_at, m.memory, m.cpu, m.rate, m.engine_status, m.extra "                    \
+	"FROM workers w "                                                                      \
+	"LEFT JOIN tokens t ON t.worker_id = w.id AND t.role = 'current' " /* tokens_by_worker \
+									    */                 \
 	"LEFT JOIN metrics_latest m ON m.worker_id = w.id "
 
 static const char SQL_STATE[] = "SELECT epoch, n FROM directory_state";
@@ -26,17 +28,17 @@ static const char SQL_SINCE[] = SELECT_WORKERS "WHERE w.revision > ?"; /* worker
 static const char SQL_REMOVED_SINCE[] = /* worker_tombstones_by_revision */
 	"SELECT id, revision FROM worker_tombstones WHERE revision > ?";
 static const char SQL_NEXT[] = "UPDATE directory_state SET n = LAST_INSERT_ID(n + 1)";
-static const char SQL_ADD[] =
-	"INSERT INTO workers (id, name, status, revision, created_at) VALUES (?, ?, 'active', ?, ?)";
+static const char SQL_ADD[] = "INSERT INTO workers (id, name, status, revision, created_at) "
+			      "VALUES (?, ?, 'active', ?, ?)";
 static const char SQL_FORGET_TOMBSTONE[] = "DELETE FROM worker_tombstones WHERE id = ?";
 static const char SQL_RENAME[] =
 	"UPDATE workers SET name = COALESCE(?, name), revision = ? WHERE id = ?";
 static const char SQL_CLEAR_TAGS[] = "DELETE FROM worker_tags WHERE worker_id = ?";
 static const char SQL_ADD_TAG[] =
 	"INSERT INTO worker_tags (worker_id, position, tag) VALUES (?, ?, ?)";
-static const char SQL_STATUS[] =
-	"UPDATE workers SET status = ?, renewal_failure_reason = NULL, renewal_failure_at = NULL, "
-	"revision = ? WHERE id = ?";
+static const char SQL_STATUS[] = "UPDATE workers SET status = ?, renewal_failure_reason = "
+				 "NULL, renewal_failure_at = NULL, "
+				 "revision = ? WHERE id = ?";
 static const char SQL_DELETE[] = "DELETE FROM workers WHERE id = ?";
 static const char SQL_DELETE_LATEST[] = "DELETE FROM metrics_latest WHERE worker_id = ?";
 static const char SQL_TOMBSTONE[] =
@@ -152,8 +154,8 @@ static enum err_code read_records(struct stmt *q, struct worker_rows *out, struc
 	bool room = true;
 
 	while (room && stmt_row(q)) {
-		struct record **records = grow(out->records, out->records_len, &out->records_cap,
-		                               sizeof(*out->records));
+		struct record **records = grow(out->records, out->records_len,
+					       &out->records_cap, sizeof(*out->records));
 		struct record *r = NULL;
 
 		if (records != NULL) {
@@ -175,7 +177,7 @@ static enum err_code read_removed(struct stmt *q, struct worker_rows *out, struc
 
 	while (room && stmt_row(q)) {
 		struct removed_worker *removed = grow(out->removed, out->removed_len,
-		                                      &out->removed_cap, sizeof(*out->removed));
+						      &out->removed_cap, sizeof(*out->removed));
 
 		room = removed != NULL;
 		if (!room)
@@ -209,7 +211,8 @@ enum err_code store_worker_all(struct db *db, struct worker_rows *out, struct er
 	return read_records(stmt_begin(db, SQL_ALL), out, e);
 }
 
-enum err_code store_worker_since(struct db *db, int64_t n, struct worker_rows *out, struct err *e)
+enum err_code store_worker_since(struct db *db, int64_t n, struct worker_rows *out,
+				 struct err *e)
 {
 	struct stmt *q;
 
@@ -226,7 +229,7 @@ enum err_code store_worker_since(struct db *db, int64_t n, struct worker_rows *o
 }
 
 enum err_code store_worker_get(struct db *db, const struct worker_id *id, struct record **out,
-                               struct err *e)
+			       struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_GET);
 	bool found;
@@ -268,7 +271,7 @@ static enum err_code end_change(struct stmt *q, struct err *e)
 
 /* One that names the worker and nothing else, and may change nothing. */
 static enum err_code exec_id(struct db *db, const char *sql, const struct worker_id *id,
-                             struct err *e)
+			     struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql);
 
@@ -278,7 +281,7 @@ static enum err_code exec_id(struct db *db, const char *sql, const struct worker
 }
 
 enum err_code store_worker_add(struct db *db, const struct worker_id *id, const char *name,
-                               int64_t created_ms, int64_t n, struct err *e)
+			       int64_t created_ms, int64_t n, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_ADD);
 
@@ -293,7 +296,7 @@ enum err_code store_worker_add(struct db *db, const struct worker_id *id, const 
 }
 
 enum err_code store_worker_rename(struct db *db, const struct worker_id *id, const char *name,
-                                  int64_t n, struct err *e)
+				  int64_t n, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_RENAME);
 
@@ -303,8 +306,8 @@ enum err_code store_worker_rename(struct db *db, const struct worker_id *id, con
 	return end_change(q, e);
 }
 
-enum err_code store_worker_set_tags(struct db *db, const struct worker_id *id, char *const tags[],
-                                    size_t len, struct err *e)
+enum err_code store_worker_set_tags(struct db *db, const struct worker_id *id,
+				    char *const tags[], size_t len, struct err *e)
 {
 	if (exec_id(db, SQL_CLEAR_TAGS, id, e) != ERR_OK)
 		return e->code;
@@ -322,7 +325,7 @@ enum err_code store_worker_set_tags(struct db *db, const struct worker_id *id, c
 }
 
 enum err_code store_worker_set_status(struct db *db, const struct worker_id *id,
-                                      enum worker_status status, int64_t n, struct err *e)
+				      enum worker_status status, int64_t n, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_STATUS);
 
@@ -333,7 +336,7 @@ enum err_code store_worker_set_status(struct db *db, const struct worker_id *id,
 }
 
 enum err_code store_worker_delete(struct db *db, const struct worker_id *id, int64_t n,
-                                  struct err *e)
+				  struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_DELETE); /* tags and tokens go with it */
 

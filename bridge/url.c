@@ -69,10 +69,11 @@ static enum err_code parse_query(struct url *url, char *query, struct err *e)
 {
 	char *rest = NULL;
 
-	for (char *pair = strtok_r(query, "&", &rest); pair != NULL; pair = strtok_r(NULL, "&", &rest)) {
+	for (char *pair = strtok_r(query, "&", &rest); pair != NULL;
+	     pair = strtok_r(NULL, "&", &rest)) {
 		if (url->params_len == URL_PARAMS_MAX)
-			return err_set(e, ERR_INVALID_REQUEST, "the query has more than %d parameters",
-			               URL_PARAMS_MAX);
+			return err_set(e, ERR_INVALID_REQUEST,
+				       "the query has more than %d parameters", URL_PARAMS_MAX);
 		if (add_param(url, pair, e) != ERR_OK)
 			return e->code;
 	}
@@ -91,7 +92,8 @@ static enum err_code parse_path(struct url *url, char *path, struct err *e)
 		if (url->segments_len == URL_SEGMENTS_MAX)
 			return err_set(e, ERR_NOT_FOUND, NULL);
 		if (!decode(segment, false))
-			return err_set(e, ERR_INVALID_REQUEST, "the path has a broken %%-escape");
+			return err_set(e, ERR_INVALID_REQUEST,
+				       "the path has a broken %%-escape");
 		url->segments[url->segments_len++] = segment;
 		segment = slash != NULL ? slash + 1 : NULL;
 	}
@@ -118,7 +120,8 @@ enum err_code url_parse(const char *target, struct url *out, struct err *e)
 	target = skip_origin(target);
 	len = strlen(target);
 	if (len > URL_MAX)
-		return err_set(e, ERR_INVALID_REQUEST, "the address is longer than %d bytes", URL_MAX);
+		return err_set(e, ERR_INVALID_REQUEST, "the address is longer than %d bytes",
+			       URL_MAX);
 	out->memory = malloc(2 * (len + 1));
 	if (out->memory == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);

@@ -122,21 +122,25 @@ bool user_name_valid(const char *name)
 	const size_t len = strlen(name);
 
 	return len >= 1 && len <= USER_NAME_MAX &&
-	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@-") == len;
+	       strspn(name,
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.@-") ==
+		       len;
 }
 
 enum err_code user_make(const char *name, enum role role, const char *password,
-                        struct user_secret *out, struct err *e)
+			struct user_secret *out, struct err *e)
 {
-	*out = (struct user_secret){.user = {.role = role, .ver = 1}};
+	*out = (struct user_secret){
+		.user = {.role = role, .ver = 1}
+        };
 	if (!user_name_valid(name))
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "a user name has 1 to %d of the characters A-Z a-z 0-9 _ . @ -",
-		               USER_NAME_MAX);
+			       "a user name has 1 to %d of the characters A-Z a-z 0-9 _ . @ -",
+			       USER_NAME_MAX);
 	snprintf(out->user.name, sizeof(out->user.name), "%s", name);
 	if (crypto_pwhash_str(out->hash, password, strlen(password),
-	                      crypto_pwhash_OPSLIMIT_INTERACTIVE,
-	                      crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
+			      crypto_pwhash_OPSLIMIT_INTERACTIVE,
+			      crypto_pwhash_MEMLIMIT_INTERACTIVE) != 0)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	return ERR_OK;
 }
@@ -148,7 +152,7 @@ static const char nobodys_hash[crypto_pwhash_STRBYTES] =
 	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 enum err_code user_verify(struct db *db, const char *name, const char *password,
-                          struct user_row *out, struct err *e)
+			  struct user_row *out, struct err *e)
 {
 	struct user_secret secret;
 	const bool known = store_user_get(db, name, &secret, e) == ERR_OK;
@@ -157,7 +161,7 @@ enum err_code user_verify(struct db *db, const char *name, const char *password,
 	if (!known && e->code != ERR_NOT_FOUND)
 		return e->code;
 	fits = crypto_pwhash_str_verify(known ? secret.hash : nobodys_hash, password,
-	                                strlen(password)) == 0;
+					strlen(password)) == 0;
 	*out = known ? secret.user : (struct user_row){0};
 	sodium_memzero(&secret, sizeof(secret));
 	if (!known || !fits)
@@ -178,12 +182,13 @@ enum err_code user_make_first(struct db *db, const char *password, struct err *e
 		token_generate(&random);
 		random.text[27] = '\0'; /* 24 characters after the prefix, 144 bits */
 	}
-	if (user_make("admin", ROLE_ADMIN, *password != '\0' ? password : random.text + 3, &user, e) ==
-		    ERR_OK &&
+	if (user_make("admin", ROLE_ADMIN, *password != '\0' ? password : random.text + 3,
+		      &user, e) == ERR_OK &&
 	    store_user_add_first(db, &user, &added, e) == ERR_OK && added) {
 		log_info("user", "made the first administrator, \"admin\"");
 		if (*password == '\0')
-			fprintf(stderr, "The password of \"admin\", shown this once: %s\n", random.text + 3);
+			fprintf(stderr, "The password of \"admin\", shown this once: %s\n",
+				random.text + 3);
 	}
 	sodium_memzero(&random, sizeof(random));
 	sodium_memzero(&user, sizeof(user));

@@ -26,12 +26,12 @@ bool user_name_valid(const char *name);
 
 /* Fills *out with the hash of the password (argon2id; takes a tenth of a second and 64 MiB). */
 enum err_code user_make(const char *name, enum role role, const char *password,
-                        struct user_secret *out, struct err *e) MUST_CHECK;
+			struct user_secret *out, struct err *e) MUST_CHECK;
 
 /* On a pool thread: does the password fit? ERR_UNAUTHENTICATED if not, after the same time
  * whether or not there is such a user. */
 enum err_code user_verify(struct db *db, const char *name, const char *password,
-                          struct user_row *out, struct err *e) MUST_CHECK;
+			  struct user_row *out, struct err *e) MUST_CHECK;
 
 /* On a pool thread, once: makes the administrator "admin" where there is no user at all.
  * `password` "": a random one, printed to stderr once. */

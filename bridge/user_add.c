@@ -55,7 +55,7 @@ static bool get_password(char out[PASSWORD_SIZE])
 }
 
 static enum err_code add(const struct config *config, const struct user_secret *user, bool made,
-                         struct err *e)
+			 struct err *e)
 {
 	struct db *db;
 
@@ -78,7 +78,8 @@ static int add_user(const struct config *config, const char *name, enum role rol
 	const bool made = get_password(password);
 
 	if (strlen(password) < PASSWORD_MIN)
-		err_set(&e, ERR_INVALID_REQUEST, "a password has at least %d characters", PASSWORD_MIN);
+		err_set(&e, ERR_INVALID_REQUEST, "a password has at least %d characters",
+			PASSWORD_MIN);
 	else if (user_make(name, role, password, &user, &e) == ERR_OK)
 		add(config, &user, made, &e);
 	if (e.code != ERR_OK)
@@ -97,5 +98,6 @@ int user_add_command(const struct config *config, char *const words[], int words
 		fputs("usage: rollcall-bridge user add NAME --role admin|viewer\n", stderr);
 		return 2;
 	}
-	return add_user(config, words[1], strcmp(words[3], "admin") == 0 ? ROLE_ADMIN : ROLE_VIEWER);
+	return add_user(config, words[1],
+			strcmp(words[3], "admin") == 0 ? ROLE_ADMIN : ROLE_VIEWER);
 }

@@ -18,7 +18,8 @@
 #define DAY_MS (24 * 3600 * 1000LL)
 #define DETAIL_MAX 4096
 
-/* ---- what each verb does, within the transaction ------------------------------------------- */
+/* ---- what each verb does, within the transaction -------------------------------------------
+ */
 
 static enum err_code add_token(struct db *db, struct worker_change *c, struct err *e)
 {
@@ -32,21 +33,23 @@ static enum err_code create(struct db *db, struct worker_change *c, struct err *
 {
 	if (store_worker_add(db, &c->id, c->name, c->now_ms, c->revision, e) != ERR_OK)
 		return e->code;
-	if (c->tags != NULL && store_worker_set_tags(db, &c->id, c->tags, c->tags_len, e) != ERR_OK)
+	if (c->tags != NULL &&
+	    store_worker_set_tags(db, &c->id, c->tags, c->tags_len, e) != ERR_OK)
 		return e->code;
 	return add_token(db, c, e);
 }
 
 static enum err_code change(struct db *db, struct worker_change *c, struct err *e)
 {
-	if (store_worker_rename(db, &c->id, c->name, c->revision, e) != ERR_OK || c->tags == NULL)
+	if (store_worker_rename(db, &c->id, c->name, c->revision, e) != ERR_OK ||
+	    c->tags == NULL)
 		return e->code;
 	return store_worker_set_tags(db, &c->id, c->tags, c->tags_len, e);
 }
 
 /* The worker's status, locked by the revision that the transaction took first. */
 static enum err_code get_status(struct db *db, const struct worker_change *c,
-                                enum worker_status *out, struct err *e)
+				enum worker_status *out, struct err *e)
 {
 	struct record *record;
 
@@ -89,8 +92,7 @@ static enum err_code reinstate(struct db *db, struct worker_change *c, struct er
 	return store_worker_rename(db, &c->id, NULL, c->revision, e);
 }
 
-static enum err_code delete(struct db *db, struct worker_change *c, struct err *e)
-{
+static enum err_code delete (struct db *db, struct worker_change *c, struct err *e) {
 	return store_worker_delete(db, &c->id, c->revision, e);
 }
 
@@ -100,15 +102,16 @@ static const struct {
 	bool makes_token;
 	bool enforced; /* the plugin must know */
 } verbs[] = {
-	[WORKER_CREATE] = {create, "created", true, true},
-	[WORKER_CHANGE] = {change, "changed", false, false},
-	[WORKER_ROTATE] = {rotate, "token_rotated", true, true},
-	[WORKER_REVOKE] = {revoke, "revoked", false, true},
-	[WORKER_REINSTATE] = {reinstate, "reinstated", false, true},
-	[WORKER_DELETE] = {delete, "deleted", false, true},
+	[WORKER_CREATE] = {create,    "created",       true,  true },
+	[WORKER_CHANGE] = {change,    "changed",       false, false},
+	[WORKER_ROTATE] = {rotate,    "token_rotated", true,  true },
+	[WORKER_REVOKE] = {revoke,    "revoked",       false, true },
+	[WORKER_REINSTATE] = {reinstate, "reinstated",    false, true },
+	[WORKER_DELETE] = {delete,    "deleted",       false, true },
 };
 
-/* ---- the line that all of them go along ---------------------------------------------------- */
+/* ---- the line that all of them go along ----------------------------------------------------
+ */
 
 static void write_detail(const struct worker_change *c, struct buf *out)
 {
@@ -155,8 +158,9 @@ static enum err_code transact(struct db *db, void *arg, struct err *e)
 
 	record_free(c->record); /* of an earlier try */
 	c->record = NULL;
-	if (store_revision_next(db, &c->revision, e) != ERR_OK || verbs[c->verb].work(db, c, e) != ERR_OK ||
-	    audit(db, c, e) != ERR_OK || c->verb == WORKER_DELETE)
+	if (store_revision_next(db, &c->revision, e) != ERR_OK ||
+	    verbs[c->verb].work(db, c, e) != ERR_OK || audit(db, c, e) != ERR_OK ||
+	    c->verb == WORKER_DELETE)
 		return e->code;
 	return store_worker_get(db, &c->id, &c->record, e);
 }
@@ -204,7 +208,8 @@ static void committed(void *arg, struct err *e)
 }
 
 void worker_apply(struct app *app, enum worker_verb verb, struct worker_change *change,
-                  void (*done)(void *arg, struct worker_change *change, struct err *e), void *arg)
+		  void (*done)(void *arg, struct worker_change *change, struct err *e),
+		  void *arg)
 {
 	change->app = app;
 	change->verb = verb;

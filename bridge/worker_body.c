@@ -37,8 +37,8 @@ void worker_read_name(struct jread *r, struct worker_change *out)
 		len--;
 	n = count_characters(name, len);
 	if (n < NAME_MIN || n > WORKER_NAME_MAX) {
-		jread_fail(r, "name", "must have %d to %d characters, has %zu", NAME_MIN, WORKER_NAME_MAX,
-		           n);
+		jread_fail(r, "name", "must have %d to %d characters, has %zu", NAME_MIN,
+			   WORKER_NAME_MAX, n);
 		return;
 	}
 	if (has_control(name, len)) {
@@ -56,11 +56,13 @@ static bool is_tag(const char *tag)
 
 	return len >= 1 && len <= TAG_MAX &&
 	       strspn(tag,
-	              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:=-") == len;
+		      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:=-") ==
+		       len;
 }
 
 /* NULL after an error. */
-static const char *read_tag(struct jread *r, struct json_object *value, const struct worker_change *out)
+static const char *read_tag(struct jread *r, struct json_object *value,
+			    const struct worker_change *out)
 {
 	const char *tag;
 
@@ -70,8 +72,9 @@ static const char *read_tag(struct jread *r, struct json_object *value, const st
 	}
 	tag = json_object_get_string(value);
 	if (strlen(tag) != (size_t)json_object_get_string_len(value) || !is_tag(tag)) {
-		jread_fail(r, "tags", "[%zu] must have 1 to %d of the characters A-Z a-z 0-9 _ . : = -",
-		           out->tags_len, TAG_MAX);
+		jread_fail(r, "tags",
+			   "[%zu] must have 1 to %d of the characters A-Z a-z 0-9 _ . : = -",
+			   out->tags_len, TAG_MAX);
 		return NULL;
 	}
 	for (size_t i = 0; i < out->tags_len; i++)

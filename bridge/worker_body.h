@@ -20,7 +20,7 @@ void worker_write_fields(struct jwrite *w, const struct record *k, const struct 
 
 /* A row of the status answer. Keeps what it can for the next time in k. */
 void worker_write_status(struct jwrite *w, struct record *k, const struct presence *p,
-                         int64_t now_ms);
+			 int64_t now_ms);
 
 /* "connected": null while the broker cannot be heard. */
 void worker_write_connected(struct jwrite *w, const char *key, const struct presence *p);

@@ -35,7 +35,7 @@ static enum err_code read_statuses(struct worker_list *list, struct err *e)
 			s++;
 		if (s > WORKER_REVOKED)
 			return err_set(e, ERR_INVALID_REQUEST,
-			               "status: must be active, update_required or revoked");
+				       "status: must be active, update_required or revoked");
 		list->statuses |= 1u << s;
 	}
 	if (list->statuses == 0)
@@ -50,7 +50,8 @@ static enum err_code read_cursor(struct worker_list *list, struct err *e)
 	if (text == NULL)
 		return ERR_OK;
 	if (!page_cursor_parse(text, &list->last))
-		return err_set(e, ERR_INVALID_REQUEST, "cursor: is none that a list has given out");
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "cursor: is none that a list has given out");
 	list->next = roster_after(list->rq->app->roster, list->last.created_ms, &list->last.id);
 	return ERR_OK;
 }
@@ -93,7 +94,8 @@ static enum err_code pick_ids(struct worker_list *list, struct err *e)
 	for (size_t i = 0; i < n; i++) {
 		text = request_query_nth(list->rq, "id", i);
 		if (!worker_id_parse(text, strlen(text), &id))
-			return err_set(e, ERR_INVALID_REQUEST, "id: '%.64s' is not a worker id", text);
+			return err_set(e, ERR_INVALID_REQUEST, "id: '%.64s' is not a worker id",
+				       text);
 		if ((list->picked[list->picked_len] = roster_find(roster, &id)) != NULL)
 			list->picked_len++;
 	}
@@ -118,10 +120,11 @@ static void skip_picked(struct worker_list *list)
 		list->next++;
 }
 
-enum err_code worker_list_begin(struct worker_list *list, const struct request *rq, struct err *e)
+enum err_code worker_list_begin(struct worker_list *list, const struct request *rq,
+				struct err *e)
 {
 	static const char *const names[] = {"connected", "status", "name",   "tag",
-	                                    "id",        "limit",  "cursor", NULL};
+					    "id",        "limit",  "cursor", NULL};
 	const char *name = request_query(rq, "name");
 
 	*list = (struct worker_list){.rq = rq, .hears = mirror_hears(rq->app->mirror)};
@@ -186,11 +189,13 @@ static bool fits_connected(const struct worker_list *list, const struct presence
 }
 
 static bool fits(const struct worker_list *list, const struct record *record,
-                 const struct presence **presence)
+		 const struct presence **presence)
 {
 	*presence = list->hears ? mirror_find(list->rq->app->mirror, &record->id) : NULL;
-	return (list->statuses & 1u << record->status) != 0 && fits_connected(list, *presence) &&
-	       (list->name == NULL || contains(record->name, list->name)) && has_tags(list, record);
+	return (list->statuses & 1u << record->status) != 0 &&
+	       fits_connected(list, *presence) &&
+	       (list->name == NULL || contains(record->name, list->name)) &&
+	       has_tags(list, record);
 }
 
 static struct record *advance(struct worker_list *list, const struct presence **presence)

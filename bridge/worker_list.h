@@ -11,11 +11,11 @@
 
 struct worker_list {
 	const struct request *rq;
-	char *name;	     /* lowercase; NULL: any. Owned */
-	int connected;	     /* -1: any, 0, 1 */
-	unsigned statuses;   /* 1u << status */
-	int64_t limit;	     /* 0: all */
-	bool hears;	     /* the mirror, now */
+	char *name;        /* lowercase; NULL: any. Owned */
+	int connected;     /* -1: any, 0, 1 */
+	unsigned statuses; /* 1u << status */
+	int64_t limit;     /* 0: all */
+	bool hears;        /* the mirror, now */
 
 	/* Where it stands: in the roster's order, or among the ids that were asked for. */
 	struct record **picked; /* owned; NULL: the whole roster */
@@ -26,12 +26,12 @@ struct worker_list {
 };
 
 /* Reads the query. worker_list_fini() is fine after either outcome. */
-enum err_code worker_list_begin(struct worker_list *list, const struct request *rq, struct err *e)
-	MUST_CHECK;
+enum err_code worker_list_begin(struct worker_list *list, const struct request *rq,
+				struct err *e) MUST_CHECK;
 void worker_list_fini(struct worker_list *list);
 
-/* The next worker and its presence (NULL: never connected; check list->hears first). NULL at the
- * end of the page. */
+/* The next worker and its presence (NULL: never connected; check list->hears first). NULL at
+ * the end of the page. */
 struct record *worker_list_next(struct worker_list *list, const struct presence **presence);
 
 /* After the page: is there another one? */

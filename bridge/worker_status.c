@@ -16,7 +16,7 @@ static void write_head(struct jwrite *w, const struct record *k)
 }
 
 static void write_number(struct jwrite *w, const char *key, const struct metric_latest *m,
-                         double value)
+			 double value)
 {
 	if (m->received_ms == 0)
 		jwrite_null(w, key);
@@ -71,7 +71,7 @@ static void write_age(struct jwrite *w, int64_t received_ms, int64_t now_ms)
 }
 
 void worker_write_status(struct jwrite *w, struct record *k, const struct presence *p,
-                         int64_t now_ms)
+			 int64_t now_ms)
 {
 	if (k->status_text == NULL && !make_text(k)) {
 		w->out->failed = true;
@@ -81,7 +81,8 @@ void worker_write_status(struct jwrite *w, struct record *k, const struct presen
 	jwrite_raw(w, NULL, k->status_text, k->status_head_len);
 	worker_write_connected(w, "connected", p);
 	jwrite_str(w, "state", presence_state_name(p->state));
-	jwrite_raw(w, NULL, k->status_text + k->status_head_len, k->status_len - k->status_head_len);
+	jwrite_raw(w, NULL, k->status_text + k->status_head_len,
+		   k->status_len - k->status_head_len);
 	write_age(w, k->latest.received_ms, now_ms);
 	jwrite_time(w, "connected_since", p->connected_since_ms);
 	jwrite_time(w, "disconnected_since", p->disconnected_since_ms);

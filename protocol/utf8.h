@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Length of the sequence at s, of which `left` bytes (at least one) are there; 0 if it is none. */
+/* Length of the sequence at s, of which `left` bytes (at least one) are there; 0 if it is none.
+ */
 size_t utf8_len(const unsigned char *s, size_t left);
 
 bool utf8_valid(const char *text, size_t len);

@@ -68,7 +68,8 @@ static void the_environment_may_name_the_file(void **state)
 
 static void wrong_values_are_named(void **state)
 {
-	static const char *const bad[] = {"0", "65536", "x", "80x", " 80 ", "-1", "99999999999999999999"};
+	static const char *const bad[] = {
+		"0", "65536", "x", "80x", " 80 ", "-1", "99999999999999999999"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -10,7 +10,10 @@ static void a_page_cursor_comes_back(void **state)
 
 	(void)state;
 	page_cursor_print(&cursor, text);
-	assert_int_equal(strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"), strlen(text));
+	assert_int_equal(
+		strspn(text,
+		       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"),
+		strlen(text));
 	assert_true(page_cursor_parse(text, &back));
 	assert_int_equal(back.created_ms, cursor.created_ms);
 	assert_string_equal(back.id.text, "wrk_abc");
@@ -30,9 +33,12 @@ static void the_longest_id_fits(void **state)
 
 static void what_we_did_not_write_is_refused(void **state)
 {
-	/* "p1 ", "p1 x y", "p1 5 ", "p1 5 a.b", "p2 5 a", "p1 99999999999999999999 a", "p1 5 a\0" */
-	static const char *const bad[] = {"", "!", "cDEg", "cDEgeCB5", "cDEgNSA", "cDEgNSBhLmI", "cDIgNSBh",
-	                                  "cDEgOTk5OTk5OTk5OTk5OTk5OTk5OTkgYQ", "cDEgNSBhAA", "cDEgNSBh="};
+	/* "p1 ", "p1 x y", "p1 5 ", "p1 5 a.b", "p2 5 a", "p1 99999999999999999999 a", "p1 5
+	 * a\0" */
+	static const char *const bad[] = {
+		"",           "!",           "cDEg",     "cDEgeCB5",
+		"cDEgNSA",    "cDEgNSBhLmI", "cDIgNSBh", "cDEgOTk5OTk5OTk5OTk5OTk5OTk5OTkgYQ",
+		"cDEgNSBhAA", "cDEgNSBh="};
 	struct page_cursor cursor;
 
 	(void)state;

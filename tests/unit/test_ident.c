@@ -74,7 +74,10 @@ static void tokens_have_48_random_bytes(void **state)
 	token_generate(&b);
 	assert_int_equal(strlen(a.text), TOKEN_TEXT_LEN);
 	assert_memory_equal(a.text, "tk_", 3);
-	assert_int_equal(strspn(a.text + 3, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"), 64);
+	assert_int_equal(
+		strspn(a.text + 3,
+		       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"),
+		64);
 	assert_string_not_equal(a.text, b.text);
 }
 
@@ -86,7 +89,8 @@ static void a_hash_is_lowercase_hex_sha_256(void **state)
 	(void)state;
 	token_hash("abc", 3, &hash);
 	token_hash_print(&hash, hex);
-	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	assert_string_equal(hex,
+			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	assert_true(token_hash_parse(hex, TOKEN_HEX_LEN, &back));
 	assert_true(token_hash_equal(&hash, &back));
 	token_hash("abd", 3, &other);

@@ -22,9 +22,29 @@ static void nested(char *out, int depth)
 static void what_is_not_json_is_refused(void **state)
 {
 	static const char *const bad[] = {
-		"", " ", "{", "{}x", "{} {}", "[1,]", "{'a':1}", "{\"a\":}", "nul", "null", "\"\xFF\"",
-		"\"\xED\xA0\x80\"", "01", "NaN", "/**/{}", "{\"a\" 1}", "\"a\nb\"",
-		"\xC3\xBC", "{}\xC3\xBC", "\"\xC3\xBC", "\"\\\xC3\xBC\"", "{\"\xC3\xBC\"\xC3\xBC:1}", "\"\xC3\xBC\" 1",
+		"",
+		" ",
+		"{",
+		"{}x",
+		"{} {}",
+		"[1,]",
+		"{'a':1}",
+		"{\"a\":}",
+		"nul",
+		"null",
+		"\"\xFF\"",
+		"\"\xED\xA0\x80\"",
+		"01",
+		"NaN",
+		"/**/{}",
+		"{\"a\" 1}",
+		"\"a\nb\"",
+		"\xC3\xBC",
+		"{}\xC3\xBC",
+		"\"\xC3\xBC",
+		"\"\\\xC3\xBC\"",
+		"{\"\xC3\xBC\"\xC3\xBC:1}",
+		"\"\xC3\xBC\" 1",
 	};
 
 	(void)state;
@@ -39,7 +59,9 @@ static void what_is_not_json_is_refused(void **state)
 
 static void values_of_every_kind_are_taken(void **state)
 {
-	static const char *const good[] = {"{}", "[]", " {\"a\":[1,-2.5e3,true,null,\"\\u00fc\"]}\n", "1", "\"a\"", "true"};
+	static const char *const good[] = {
+		"{}", "[]",    " {\"a\":[1,-2.5e3,true,null,\"\\u00fc\"]}\n",
+		"1",  "\"a\"", "true"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
@@ -49,11 +71,12 @@ static void values_of_every_kind_are_taken(void **state)
 /* json-c 0.18 needs help with it. */
 static void strings_may_hold_any_character(void **state)
 {
-	struct json_object *doc = parse("{\"\xC3\xBC\":\"a\xE2\x82\xAC\\n\xF0\x9F\x98\x80z\"} ");
+	struct json_object *doc =
+		parse("{\"\xC3\xBC\":\"a\xE2\x82\xAC\\n\xF0\x9F\x98\x80z\"} ");
 
 	(void)state;
 	assert_string_equal(json_object_get_string(json_object_object_get(doc, "\xC3\xBC")),
-	                    "a\xE2\x82\xAC\n\xF0\x9F\x98\x80z");
+			    "a\xE2\x82\xAC\n\xF0\x9F\x98\x80z");
 	json_object_put(doc);
 }
 
@@ -71,8 +94,9 @@ static void nesting_has_a_limit(void **state)
 
 static void fields_are_read(void **state)
 {
-	struct json_object *doc = parse("{\"s\":\"\xC3\xBC\",\"i\":5,\"b\":true,\"t\":\"2026-11-23T14:05:08.542Z\","
-	                                "\"o\":{},\"a\":[1,2],\"n\":null}");
+	struct json_object *doc = parse(
+		"{\"s\":\"\xC3\xBC\",\"i\":5,\"b\":true,\"t\":\"2026-11-23T14:05:08.542Z\","
+		"\"o\":{},\"a\":[1,2],\"n\":null}");
 	struct jread r;
 
 	(void)state;
@@ -115,19 +139,19 @@ static void errors_name_the_field(void **state)
 	static const struct {
 		const char *text, *message;
 	} rows[] = {
-		{"{\"s\":1}", "s: must be a string"},
-		{"{\"s\":\"a\"}", "s: must have 2 to 3 characters, has 1"},
-		{"{\"s\":\"a\\u0000b\"}", "s: must not contain a NUL character"},
-		{"{\"i\":10}", "i: 10 is outside 1..9"},
-		{"{\"i\":1.5}", "i: must be an integer"},
-		{"{\"i\":\"1\"}", "i: must be an integer"},
-		{"{\"b\":1}", "b: must be true or false"},
-		{"{\"t\":\"now\"}", "t: must be a time like 2026-11-23T14:05:08.542Z"},
-		{"{\"o\":[]}", "o: must be an object"},
-		{"{\"a\":{}}", "a: must be an array"},
-		{"{\"a\":[1,2,3]}", "a: must have 0 to 2 elements, has 3"},
-		{"{\"x\":1}", "x: is not a field of this request"},
-		{"[]", "must be a JSON object"},
+		{"{\"s\":1}",             "s: must be a string"                            },
+		{"{\"s\":\"a\"}",         "s: must have 2 to 3 characters, has 1"          },
+		{"{\"s\":\"a\\u0000b\"}", "s: must not contain a NUL character"            },
+		{"{\"i\":10}",            "i: 10 is outside 1..9"                          },
+		{"{\"i\":1.5}",           "i: must be an integer"                          },
+		{"{\"i\":\"1\"}",         "i: must be an integer"                          },
+		{"{\"b\":1}",             "b: must be true or false"                       },
+		{"{\"t\":\"now\"}",       "t: must be a time like 2026-11-23T14:05:08.542Z"},
+		{"{\"o\":[]}",            "o: must be an object"                           },
+		{"{\"a\":{}}",            "a: must be an array"                            },
+		{"{\"a\":[1,2,3]}",       "a: must have 0 to 2 elements, has 3"            },
+		{"{\"x\":1}",             "x: is not a field of this request"              },
+		{"[]",                    "must be a JSON object"                          },
 	};
 
 	(void)state;
@@ -166,7 +190,8 @@ static void elements_of_arrays_are_named_with_their_index(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(what_is_not_json_is_refused),
 	cmocka_unit_test(values_of_every_kind_are_taken),
-	cmocka_unit_test(strings_may_hold_any_character), cmocka_unit_test(nesting_has_a_limit),
+	cmocka_unit_test(strings_may_hold_any_character),
+	cmocka_unit_test(nesting_has_a_limit),
 	cmocka_unit_test(fields_are_read),
 	cmocka_unit_test(errors_name_the_field),
 	cmocka_unit_test(the_first_error_wins),

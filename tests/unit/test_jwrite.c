@@ -50,9 +50,13 @@ static void strings_are_escaped(void **state)
 static void bytes_that_are_not_utf8_are_replaced(void **state)
 {
 	(void)state;
-	jwrite_str(&w, NULL, "\xC3\xBC|\xFF|\xC0\x80|\xED\xA0\x80|\xE2\x82|\xF0\x9F\x98\x80|\xF4\x90\x80\x80");
-	assert_string_equal(out.data, "\"\xC3\xBC|\xEF\xBF\xBD|\xEF\xBF\xBD\xEF\xBF\xBD|\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD|"
-	                              "\xEF\xBF\xBD\xEF\xBF\xBD|\xF0\x9F\x98\x80|\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
+	jwrite_str(&w, NULL,
+		   "\xC3\xBC|\xFF|\xC0\x80|\xED\xA0\x80|\xE2\x82|\xF0\x9F\x98\x80|"
+		   "\xF4\x90\x80\x80");
+	assert_string_equal(out.data, "\"\xC3\xBC|\xEF\xBF\xBD|\xEF\xBF\xBD\xEF\xBF\xBD|"
+				      "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD|"
+				      "\xEF\xBF\xBD\xEF\xBF\xBD|\xF0\x9F\x98\x80|"
+				      "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
 static void a_sequence_that_is_cut_off_is_no_character(void **state)
@@ -64,7 +68,8 @@ static void a_sequence_that_is_cut_off_is_no_character(void **state)
 
 static void numbers_come_back_as_they_were(void **state)
 {
-	static const double numbers[] = {0.1, 1.0 / 3, 1e300, 5e-324, -2.5, 123456789.125, 1e21, 4503599627370497.5};
+	static const double numbers[] = {0.1,  1.0 / 3,       1e300, 5e-324,
+					 -2.5, 123456789.125, 1e21,  4503599627370497.5};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -87,7 +92,8 @@ static void numbers_are_short_where_they_can_be(void **state)
 	jwrite_i64(&w, NULL, INT64_MIN);
 	jwrite_i64(&w, NULL, INT64_MAX);
 	jwrite_array_end(&w);
-	assert_string_equal(out.data, "[0.1,3,-0.5,null,null,-9223372036854775808,9223372036854775807]");
+	assert_string_equal(out.data,
+			    "[0.1,3,-0.5,null,null,-9223372036854775808,9223372036854775807]");
 }
 
 static void an_unknown_time_is_null(void **state)

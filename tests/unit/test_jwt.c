@@ -14,7 +14,7 @@ static char *base64url(const char *text)
 	char *to = out[n++ % 4];
 
 	return sodium_bin2base64(to, 500, (const unsigned char *)text, strlen(text),
-	                         sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+				 sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 static void what_was_issued_is_accepted(void **state)
@@ -63,11 +63,15 @@ static void another_secret_or_a_changed_text_is_refused(void **state)
 
 static void other_algorithms_are_refused(void **state)
 {
-	const char *claims = base64url("{\"sub\":\"alice\",\"role\":\"admin\",\"jti\":\"0\",\"ver\":1,\"iat\":1,"
-	                               "\"exp\":9999999999}");
+	const char *claims = base64url(
+		"{\"sub\":\"alice\",\"role\":\"admin\",\"jti\":\"0\",\"ver\":1,\"iat\":1,"
+		"\"exp\":9999999999}");
 	static const char *const headers[] = {
-		"{\"alg\":\"none\"}", "{\"alg\":\"None\",\"typ\":\"JWT\"}", "{\"typ\":\"JWT\"}",
-		"{\"alg\":\"HS512\",\"typ\":\"JWT\"}", "{\"alg\":\"RS256\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"none\"}",
+		"{\"alg\":\"None\",\"typ\":\"JWT\"}",
+		"{\"typ\":\"JWT\"}",
+		"{\"alg\":\"HS512\",\"typ\":\"JWT\"}",
+		"{\"alg\":\"RS256\",\"typ\":\"JWT\"}",
 	};
 	struct claims c;
 
@@ -84,7 +88,8 @@ static void other_algorithms_are_refused(void **state)
 
 static void rubbish_is_refused(void **state)
 {
-	static const char *const rubbish[] = {"", ".", "..", "...", "a.b.c", "{}.{}.{}", "\xFF.\xFF.\xFF"};
+	static const char *const rubbish[] = {
+		"", ".", "..", "...", "a.b.c", "{}.{}.{}", "\xFF.\xFF.\xFF"};
 	struct claims c;
 
 	(void)state;

@@ -7,7 +7,7 @@ static const struct presence example = {
 	.state = PRESENCE_OFFLINE,
 	.reason = REASON_CONNECTION_LOST,
 	.sessions = 0,
-	.pos = {1795450000, 48211},
+	.pos = { 1795450000,  48211},
 	.generation = 7,
 	.at_ms = 1795442708542,
 	.disconnected_since_ms = 1795442708542,
@@ -48,11 +48,13 @@ static void what_was_written_is_read_back(void **state)
 
 static void the_event_has_the_documented_fields(void **state)
 {
-	struct presence online = {.worker = {"w"}, .state = PRESENCE_ONLINE, .sessions = 2, .at_ms = 1};
+	struct presence online = {
+		.worker = {"w"}, .state = PRESENCE_ONLINE, .sessions = 2, .at_ms = 1};
 	struct json_object *doc = written(&online), *v;
 
 	(void)state;
-	assert_true(json_object_object_get_ex(doc, "connected", &v) && json_object_get_boolean(v));
+	assert_true(json_object_object_get_ex(doc, "connected", &v) &&
+		    json_object_get_boolean(v));
 	assert_true(json_object_object_get_ex(doc, "node", &v));
 	assert_string_equal(json_object_get_string(v), "broker-1");
 	assert_true(json_object_object_get_ex(doc, "reason", &v) && v == NULL);
@@ -95,10 +97,14 @@ static void an_unknown_state_is_an_error(void **state)
 static void positions_are_ordered_by_boot_and_then_seq(void **state)
 {
 	(void)state;
-	assert_true(presence_pos_after((struct presence_pos){2, 1}, (struct presence_pos){1, 9}));
-	assert_true(presence_pos_after((struct presence_pos){1, 2}, (struct presence_pos){1, 1}));
-	assert_false(presence_pos_after((struct presence_pos){1, 1}, (struct presence_pos){1, 1}));
-	assert_false(presence_pos_after((struct presence_pos){1, 9}, (struct presence_pos){2, 1}));
+	assert_true(
+		presence_pos_after((struct presence_pos){2, 1}, (struct presence_pos){1, 9}));
+	assert_true(
+		presence_pos_after((struct presence_pos){1, 2}, (struct presence_pos){1, 1}));
+	assert_false(
+		presence_pos_after((struct presence_pos){1, 1}, (struct presence_pos){1, 1}));
+	assert_false(
+		presence_pos_after((struct presence_pos){1, 9}, (struct presence_pos){2, 1}));
 }
 
 static const struct CMUnitTest tests[] = {

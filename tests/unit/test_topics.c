@@ -38,20 +38,20 @@ static void others_are_told_apart(void **state)
 		enum worker_topic kind;
 		bool ours;
 	} rows[] = {
-		{"workers/w/app/x/y", "w", WORKER_TOPIC_APP, true},
-		{"workers/w/app", "w", WORKER_TOPIC_APP, true},
-		{"workers/w/apple", "w", WORKER_TOPIC_OTHER, true},
-		{"workers/w/metrics/x", "w", WORKER_TOPIC_OTHER, true},
-		{"workers/w/", "w", WORKER_TOPIC_OTHER, true},
-		{"workers/w", "w", WORKER_TOPIC_OTHER, true},
-		{"workers/+/metrics", "", WORKER_TOPIC_METRICS, true},
-		{"workers/#", "", WORKER_TOPIC_OTHER, true},
-		{"workers//metrics", "", WORKER_TOPIC_METRICS, true},
-		{"workers/", "", WORKER_TOPIC_OTHER, true},
-		{"workers", "", WORKER_TOPIC_OTHER, false},
-		{"workersx/w/metrics", "", WORKER_TOPIC_OTHER, false},
-		{"other/w/metrics", "", WORKER_TOPIC_OTHER, false},
-		{"/workers/w/metrics", "", WORKER_TOPIC_OTHER, false},
+		{"workers/w/app/x/y",   "w", WORKER_TOPIC_APP,     true },
+		{"workers/w/app",       "w", WORKER_TOPIC_APP,     true },
+		{"workers/w/apple",     "w", WORKER_TOPIC_OTHER,   true },
+		{"workers/w/metrics/x", "w", WORKER_TOPIC_OTHER,   true },
+		{"workers/w/",          "w", WORKER_TOPIC_OTHER,   true },
+		{"workers/w",           "w", WORKER_TOPIC_OTHER,   true },
+		{"workers/+/metrics",   "",  WORKER_TOPIC_METRICS, true },
+		{"workers/#",           "",  WORKER_TOPIC_OTHER,   true },
+		{"workers//metrics",    "",  WORKER_TOPIC_METRICS, true },
+		{"workers/",            "",  WORKER_TOPIC_OTHER,   true },
+		{"workers",             "",  WORKER_TOPIC_OTHER,   false},
+		{"workersx/w/metrics",  "",  WORKER_TOPIC_OTHER,   false},
+		{"other/w/metrics",     "",  WORKER_TOPIC_OTHER,   false},
+		{"/workers/w/metrics",  "",  WORKER_TOPIC_OTHER,   false},
 	};
 
 	(void)state;
@@ -59,7 +59,8 @@ static void others_are_told_apart(void **state)
 		enum worker_topic kind;
 		struct worker_id id;
 
-		assert_int_equal(topic_match_worker("workers", rows[i].topic, &id, &kind), rows[i].ours);
+		assert_int_equal(topic_match_worker("workers", rows[i].topic, &id, &kind),
+				 rows[i].ours);
 		if (!rows[i].ours)
 			continue;
 		assert_string_equal(id.text, rows[i].worker);
@@ -83,8 +84,16 @@ static void a_worker_may_do_what_the_table_says(void **state)
 
 static void roots_have_rules(void **state)
 {
-	static const char *const bad[] = {"", "a/", "/a", "$SYS", "a/+", "#", "rollcall", "rollcall/v1",
-	                                  "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccddddddddddddddddd"};
+	static const char *const bad[] = {
+		"",
+		"a/",
+		"/a",
+		"$SYS",
+		"a/+",
+		"#",
+		"rollcall",
+		"rollcall/v1",
+		"aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccddddddddddddddddd"};
 
 	(void)state;
 	assert_true(topic_root_valid("workers"));

@@ -71,17 +71,17 @@ static void wrong_values_name_their_field(void **state)
 	static const struct {
 		const char *text, *field;
 	} rows[] = {
-		{"{\"name\":\"ab\"}", "name: "},
-		{"{\"name\":\"   ab   \"}", "name: "},
-		{"{\"name\":\"a\\tbc\"}", "name: "},
-		{"{\"name\":\"abc\\u007f\"}", "name: "},
-		{"{\"name\":[]}", "name: "},
-		{"{\"tags\":\"a\"}", "tags: "},
-		{"{\"tags\":[1]}", "tags: [0]"},
-		{"{\"tags\":[\"a\",\"b c\"]}", "tags: [1]"},
-		{"{\"tags\":[\"a\",\"\"]}", "tags: [1]"},
-		{"{\"tags\":[\"a\",\"a\"]}", "tags: [1] is there twice"},
-		{"{\"tags\":[\"a,b\"]}", "tags: [0]"},
+		{"{\"name\":\"ab\"}",          "name: "                  },
+		{"{\"name\":\"   ab   \"}",    "name: "                  },
+		{"{\"name\":\"a\\tbc\"}",      "name: "                  },
+		{"{\"name\":\"abc\\u007f\"}",  "name: "                  },
+		{"{\"name\":[]}",              "name: "                  },
+		{"{\"tags\":\"a\"}",           "tags: "                  },
+		{"{\"tags\":[1]}",             "tags: [0]"               },
+		{"{\"tags\":[\"a\",\"b c\"]}", "tags: [1]"               },
+		{"{\"tags\":[\"a\",\"\"]}",    "tags: [1]"               },
+		{"{\"tags\":[\"a\",\"a\"]}",   "tags: [1] is there twice"},
+		{"{\"tags\":[\"a,b\"]}",       "tags: [0]"               },
 	};
 
 	(void)state;
@@ -100,10 +100,10 @@ static void unknown_is_neither_yes_nor_no(void **state)
 		enum presence_state state;
 		const char *json;
 	} rows[] = {
-		{PRESENCE_ONLINE, "true"},
-		{PRESENCE_OFFLINE, "false"},
+		{PRESENCE_ONLINE,       "true" },
+		{PRESENCE_OFFLINE,      "false"},
 		{PRESENCE_RECONNECTING, "false"},
-		{PRESENCE_UNKNOWN, "null"},
+		{PRESENCE_UNKNOWN,      "null" },
 	};
 
 	(void)state;

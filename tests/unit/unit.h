@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNIT_MAIN(tests) \
-	int main(void) \
-	{ \
-		return sodium_init() < 0 ? EXIT_FAILURE \
-		                         : cmocka_run_group_tests(tests, NULL, NULL); \
+#define UNIT_MAIN(tests)                                                                       \
+	int main(void)                                                                         \
+	{                                                                                      \
+		return sodium_init() < 0 ? EXIT_FAILURE                                        \
+					 : cmocka_run_group_tests(tests, NULL, NULL);          \
 	}
