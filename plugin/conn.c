@@ -67,8 +67,9 @@ bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 	p->reason = reason;
 	snprintf(p->detail, sizeof(p->detail), "%s", detail != NULL ? detail : "");
 	p->sessions = conn->live;
-	p->generation = conn->generation;
 	if (to == PRESENCE_ONLINE) {
+		/* Ends tell the generation of what ended: after a restart the counter is ahead. */
+		p->generation = conn->generation;
 		if (from != PRESENCE_ONLINE)
 			p->connected_since_ms = p->at_ms;
 		p->disconnected_since_ms = 0;
@@ -111,20 +112,25 @@ static struct session *session_new(struct conn *conn, const struct login *login,
 	return s;
 }
 
+void session_reused(struct connset *set, const void *client)
+{
+	struct session *stale = connset_session(set, client);
+
+	if (stale == NULL)
+		return;
+	session_end(set, stale, END_LOST);
+	conn_settle(set, stale->conn);
+	session_free(set, stale);
+}
+
 enum err_code session_admit(struct connset *set, const struct worker_id *id,
                             const struct login *login, const struct token_hash *token,
                             struct err *e)
 {
-	struct session *stale = connset_session(set, login->client), *s = NULL;
+	struct session *s = NULL;
 	struct conn *conn;
 
-	if (stale != NULL) {
-		/* The broker gave the address to a new client without telling us of the old one's
-		 * end. */
-		session_end(set, stale, END_LOST);
-		conn_settle(set, stale->conn);
-		session_free(set, stale);
-	}
+	session_reused(set, login->client);
 	conn = connset_load(set, id);
 	if (conn != NULL)
 		s = session_new(conn, login, token);
@@ -136,6 +142,7 @@ enum err_code session_admit(struct connset *set, const struct worker_id *id,
 	}
 	TAILQ_INSERT_HEAD(&conn->sessions, s, of_conn);
 	TAILQ_INSERT_TAIL(&set->pending, s, of_list);
+	connset_may_idle(set, conn); /* what ended earlier in this turn may have made it idle */
 	return ERR_OK;
 }
 
@@ -179,6 +186,7 @@ void session_accept(struct connset *set, struct session *s)
 	else if (conn->unsettled != NULL && strcmp(conn->unsettled->client_id, s->client_id) != 0)
 		conn_settle(set, conn);
 	conn->unsettled = NULL;
+	conn->forget = false; /* it was deleted and put again before its last session was gone */
 	TAILQ_REMOVE(&set->pending, s, of_list);
 	s->state = SESSION_LIVE;
 	s->generation = next_generation(conn);
@@ -260,7 +268,7 @@ void session_end(struct connset *set, struct session *s, enum end_cause cause)
 	heir = was_pending ? NULL : sibling(s, true);
 	move_to_ended(set, s);
 	if (conn->live > 0) {
-		if (!was_pending && heir == NULL)
+		if (heir == NULL && conn->last.sessions != conn->live)
 			conn_move(set, conn, PRESENCE_ONLINE, REASON_NONE, NULL);
 	} else if (!was_pending) {
 		conn->unsettled = s;
@@ -355,13 +363,13 @@ int conn_close_sessions(struct connset *set, const struct worker_id *id,
                         session_pick_f which, const void *arg)
 {
 	struct conn *conn = connset_find(set, id);
-	struct session *s, *next;
+	struct session *s;
 	int n = 0;
 
 	if (conn == NULL)
 		return 0;
-	for (s = TAILQ_FIRST(&conn->sessions); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, of_conn);
+	/* The session itself stays in the list; one that it takes over may leave it. */
+	TAILQ_FOREACH (s, &conn->sessions, of_conn) {
 		if (s->state == SESSION_CLOSING || (which != NULL && !which(s, arg)))
 			continue;
 		session_close(set, s, reason, code, message);

@@ -119,6 +119,10 @@ int connset_other_sessions(const struct connset *set, const struct worker_id *id
 /* The object, from memory or storage. False if the worker was never connected. */
 bool connset_presence(struct connset *set, const struct worker_id *id, struct presence *out);
 
+/* The broker gave this address to a new client: if a session of ours is known by it, its end was
+ * not told to us. */
+void session_reused(struct connset *set, const void *client);
+
 /* Starts a PENDING session. */
 enum err_code session_admit(struct connset *set, const struct worker_id *id,
                             const struct login *login, const struct token_hash *token,
@@ -174,5 +178,6 @@ void session_free(struct connset *set, struct session *s);
 /* The turn's end. True if the loop must turn again soon. */
 bool connset_tick(struct connset *set, int64_t now_us);
 
-/* At start: tells the end of whatever the earlier life left open, and renews retained events. */
-void connset_restart(struct connset *set, bool was_shut_down);
+/* At start: tells the end of whatever the earlier life left open, and renews retained events.
+ * Blocks. On failure some may still be stored as online: the plugin must not start. */
+enum err_code connset_restart(struct connset *set, bool was_shut_down, struct err *e) MUST_CHECK;

@@ -193,12 +193,12 @@ static void kick_closing(struct connset *set)
 
 	for (s = TAILQ_FIRST(&set->closing); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, of_list);
-		if (++s->turns < NOTICE_TURNS)
+		/* A newcomer with its client id is accepted soon, which ends it, or refused. */
+		if (++s->turns < NOTICE_TURNS || !owns_its_id(s))
 			continue;
 		/* The broker may raise the end within the call, or turns later; either way it is
 		 * over from here on. */
-		if (owns_its_id(s))
-			set->kick(s->client_id);
+		set->kick(s->client_id);
 		session_end(set, s, END_KICKED);
 	}
 }
@@ -268,18 +268,19 @@ static void collect(void *arg, const char *key, size_t key_len, struct slice val
 		log_error("conn", "a stored object of %zu bytes is damaged", value.len);
 }
 
-static void restart_one(struct connset *set, const struct object *object, bool was_shut_down)
+static enum err_code restart_one(struct connset *set, const struct object *object,
+                                 bool was_shut_down, struct err *e)
 {
 	const struct presence *last = &object->last;
 	struct conn *conn;
 
 	if (last->state == PRESENCE_OFFLINE) {
 		publish_retained(set->publish, last);
-		return;
+		return ERR_OK;
 	}
 	conn = connset_load(set, &last->worker);
 	if (conn == NULL)
-		return;
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	/* What was in its grace period had ended already, for a reason that is known. */
 	if (last->state == PRESENCE_RECONNECTING)
 		TAILQ_INSERT_TAIL(&set->grace, conn, of_grace);
@@ -289,23 +290,31 @@ static void restart_one(struct connset *set, const struct object *object, bool w
 	                                               : REASON_BROKER_RESTART,
 	          last->state == PRESENCE_RECONNECTING ? last->detail : NULL);
 	connset_may_idle(set, conn);
+	return ERR_OK;
 }
 
-void connset_restart(struct connset *set, bool was_shut_down)
+enum err_code connset_restart(struct connset *set, bool was_shut_down, struct err *e)
 {
 	struct restart_page *page = malloc(sizeof(*page));
 	char next[STORE_KEY_MAX + 1], after[STORE_KEY_MAX + 1];
-	bool more = page != NULL, first = true;
+	bool more = true, first = true;
 
-	while (more) {
+	if (page == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	e->code = ERR_OK;
+	while (more && e->code == ERR_OK) {
 		page->len = 0;
 		more = store_page(set->store, STORE_OBJECTS, first ? NULL : after, RESTART_PAGE,
 		                  collect, page, next);
-		for (size_t i = 0; i < page->len; i++)
-			restart_one(set, &page->objects[i], was_shut_down);
+		for (size_t i = 0; i < page->len && e->code == ERR_OK; i++)
+			(void)(restart_one(set, &page->objects[i], was_shut_down, e) == ERR_OK);
 		memcpy(after, next, sizeof(after));
 		first = false;
+		free_idle(set);
+		/* Page by page, for what may wait in the store has a limit. */
+		if (e->code == ERR_OK)
+			(void)(store_sync(set->store, e) == ERR_OK);
 	}
-	free_idle(set);
 	free(page);
+	return e->code;
 }

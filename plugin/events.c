@@ -62,20 +62,32 @@ static void check_ticks(struct plugin *p)
 	                    "2.0.11 does so under per_listener_settings true; set it to false");
 }
 
+static bool has_its_token(const struct session *s, const struct login *login)
+{
+	struct token_hash hash;
+
+	if (login->password == NULL)
+		return false;
+	token_hash(login->password, strlen(login->password), &hash);
+	return token_hash_equal(&hash, &s->token);
+}
+
 /* SIGHUP authenticates again whoever has a session. True if that is what this login is; *rc is
- * then its answer. */
+ * then its answer. A plugin that comes before us may have kept the reload from us (2.0), so a
+ * session that shows its own token once more is taken for one too. */
 static bool is_reauthentication(struct plugin *p, const struct login *login, int *rc)
 {
 	const struct session *s;
 
-	if (!p->reloading)
-		return false;
 	s = connset_session(&p->conns, login->client);
-	if (s != NULL && strcmp(s->client_id, login->client_id) == 0) {
+	if (s != NULL && login->client_id != NULL && strcmp(s->client_id, login->client_id) == 0 &&
+	    (p->reloading || (s->state != SESSION_ENDED && has_its_token(s, login)))) {
 		*rc = s->state == SESSION_PENDING || s->state == SESSION_LIVE ? MOSQ_ERR_SUCCESS
 		                                                              : MOSQ_ERR_AUTH;
 		return true;
 	}
+	if (!p->reloading)
+		return false;
 	/* A client that we do not know, over TCP, in the turn of a reload: not a new login, for
 	 * those were read before the reload began, but a session that outlived its connection
 	 * (MQTT 5 session expiry). It ends here. On 2.0 WebSockets are read after the reload, so
@@ -120,6 +132,7 @@ int on_basic_auth(int event, void *event_data, void *userdata)
 	control = login.username != NULL && options_is_control_user(&p->options, login.username);
 	if (!control && login.username != NULL && directory_owns(&p->directory, login.username))
 		return login_worker(p, &login);
+	session_reused(&p->conns, login.client);
 	/* Somebody else. The broker throws out whoever has the client id, so nobody may come with a
 	 * worker's. */
 	if (admit_is_worker_client_id(&p->directory, login.client_id, &id)) {

@@ -85,9 +85,8 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 	if (control_open(&p->control, &p->options, &p->conns, &p->directory, p->store, &p->publish,
 	                 e) != ERR_OK)
 		return e->code;
-	connset_restart(&p->conns, was_shut_down);
 	/* Stored before it is told: a second crash must find it done. */
-	if (store_sync(p->store, e) != ERR_OK)
+	if (connset_restart(&p->conns, was_shut_down, e) != ERR_OK)
 		return e->code;
 	publish_flush(&p->publish, clock_mono_us());
 	log_info("plugin",
