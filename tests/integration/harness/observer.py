@@ -35,7 +35,7 @@ def paho_client(client_id, transport="tcp", version=5):
     else:
         options.update(protocol=mqtt.MQTTv311, clean_session=True)
     if hasattr(mqtt, "CallbackAPIVersion"):
-        options["callback_api_version"] = mqtt.CallbackAPIVersion.VERSION1
+        options["callback_api_version"] = mqtt.CallbackAPIVersion.VERSION2
     return mqtt.Client(**options)
 
 
