@@ -1,93 +1,119 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* worker.c - a worker: connects, and comes back when the connection is lost. Debian:
- * libpaho-mqtt-dev libjson-c-dev. ROLLCALL_WS_URL, ROLLCALL_WORKER_ID and
- * ROLLCALL_WORKER_TOKEN do instead of the options.
- *
- * cc -O2 *.c -o worker $(pkg-config --cflags --libs json-c) -lpaho-mqtt3c
- * ./worker --url ws://HOST:9001 --id wrk_... --token tk_...
- */
+/* worker.c - a worker: connects, reports metrics, obeys engine_start and engine_stop.
+ *	cc worker.c -o worker -lpaho-mqtt3c -ljson-c	(Debian: libpaho-mqtt-dev libjson-c-dev)
+ *	./worker WEBSOCKET_URL WORKER_ID TOKEN	(or ROLLCALL_WS_URL, …_WORKER_ID, …_WORKER_TOKEN)
+ * The Python sample also repeats its results until they are acknowledged as stored. */
 #define _GNU_SOURCE
-#include "worker.h"
+#include <MQTTClient.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { KEEPALIVE_S = 20, BACKOFF_DOUBLINGS = 5 };
-
+static MQTTClient client;
+static const char *id, *engine = "stopped";
+static struct json_object *seen; /* ids of commands that were carried out, as keys */
 static volatile sig_atomic_t stopping;
 
-static void on_signal(int number)
-{
-	stopping = number;
+static void on_signal(int number) { stopping = number; }
+__attribute__((format(printf, 2, 3))) static void publish(const char *name, const char *json, ...) {
+    char topic[128], text[512];
+    va_list values;
+    va_start(values, json);
+    vsnprintf(text, sizeof(text), json, values);
+    va_end(values);
+    snprintf(topic, sizeof(topic), "workers/%s/%s", id, name);
+    MQTTClient_publish(client, topic, (int)strlen(text), text, 1, 0, NULL);
 }
 
-static const char *option(char **argv, const char *name, const char *variable)
-{
-	while (*argv && strcmp(*argv, name) != 0)
-		argv++;
-	return *argv && argv[1] ? argv[1] : getenv(variable);
+static void report(const char *now) {
+    static unsigned seq;
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    publish("metrics", "{\"memory\":%.1f,\"cpu\":%.1f,\"engine_status\":\"%s\",\"seq\":%u,\"at\":\"%s\"}",
+            (double)used.ru_maxrss / 1024, (double)clock() / CLOCKS_PER_SEC, engine, ++seq, now);
 }
 
-/* A fleet that lost its broker must not come back all at once. */
-static void pause_before(unsigned attempt)
-{
-	unsigned doublings = attempt < BACKOFF_DOUBLINGS ? attempt : BACKOFF_DOUBLINGS;
-
-	if (!stopping)
-		usleep((useconds_t)(500000 + rand() % 500000) << doublings);
+static const char *text(struct json_object *o, const char *key) {
+    return json_object_get_string(json_object_object_get(o, key));
 }
 
-static void run(MQTTClient client, const char *id, MQTTClient_connectOptions *options)
-{
-	unsigned attempt = 0;
-
-	while (!stopping) {
-		int rc = MQTTClient_connect(client, options);
-
-		if (rc == MQTTCLIENT_SUCCESS) {
-			attempt = 0;
-			session_run(client, id, &stopping);
-		}
-		if (!stopping)
-			printf("not connected (%d)\n", rc);
-		pause_before(attempt++);
-	}
-	MQTTClient_disconnect(client, 1000);
+static void obey(struct json_object *command, const char *now) {
+    const char *cid = text(command, "command_id"), *type = text(command, "type");
+    const char *expires = text(command, "expires_at");
+    if (!cid || !type || json_object_object_get(seen, cid) || (expires && strncmp(expires, now, 19) < 0))
+        return;
+    json_object_object_add(seen, cid, json_object_new_boolean(1));
+    if (strcmp(type, "engine_start") != 0 && strcmp(type, "engine_stop") != 0)
+        return publish("results", "{\"command_id\":\"%s\",\"status\":\"failed\"}", cid);
+    publish("results", "{\"command_id\":\"%s\",\"status\":\"accepted\"}", cid);
+    engine = strcmp(type, "engine_start") == 0 ? "running" : "stopped";
+    publish("state", "{\"engine_status\":\"%s\"}", engine);
+    publish("results", "{\"command_id\":\"%s\",\"status\":\"done\"}", cid);
+    printf("%s (%s)\n", type, cid);
 }
 
-int main(int argc, char **argv)
-{
-	MQTTClient_connectOptions options = MQTTClient_connectOptions_initializer_ws;
-	MQTTClient_willOptions will = MQTTClient_willOptions_initializer;
-	const char *url = option(argv, "--url", "ROLLCALL_WS_URL");
-	const char *id = option(argv, "--id", "ROLLCALL_WORKER_ID");
-	char address[512], will_topic[128];
-	MQTTClient client;
+static void receive(const char *topic, MQTTClient_message *message, const char *now) {
+    struct json_object *body = json_tokener_parse(strndupa(message->payload, (size_t)message->payloadlen));
+    if (strstr(topic, "/commands")) obey(body, now);
+    json_object_put(body);
+}
 
-	options.username = id;
-	options.password = option(argv, "--token", "ROLLCALL_WORKER_TOKEN");
-	if (argc == 0 || !url || !id || !options.password) {
-		fputs("usage: worker --url ws://HOST:PORT --id ID --token TOKEN\n", stderr);
-		return 2;
-	}
-	snprintf(address, sizeof(address), "%s%s%s", url, strstr(url, "/ws/") ? "" : "/ws/",
-		 strstr(url, "/ws/") ? "" : id);
-	snprintf(will_topic, sizeof(will_topic), "workers/%s/will", id);
-	will.topicName = will_topic;
-	will.message = "{\"reason\":\"the worker vanished\"}";
-	will.qos = 1;
-	options.will = &will;
-	options.keepAliveInterval = KEEPALIVE_S;
-	options.cleansession = 1;
-	options.reliable = 0; /* several messages may be on their way at once */
-	setlinebuf(stdout);
-	srand((unsigned)time(NULL) ^ (unsigned)getpid());
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
-	if (MQTTClient_create(&client, address, id, MQTTCLIENT_PERSISTENCE_NONE, NULL) !=
-	    MQTTCLIENT_SUCCESS)
-		return 1;
-	run(client, id, &options);
-	MQTTClient_destroy(&client);
-	return 0;
+/* From CONNACK to the loss. Nothing is subscribed to: a session gets what is meant for it. */
+static void session(void) {
+    time_t next_report = 0;
+    printf("connected as %s\n", id);
+    publish("state", "{\"engine_status\":\"%s\"}", engine);
+    while (!stopping && MQTTClient_isConnected(client)) {
+        MQTTClient_message *message = NULL;
+        time_t now = time(NULL);
+        char *topic, at[32];
+        int len;
+        strftime(at, sizeof(at), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+        if (now >= next_report) {
+            report(at);
+            next_report = now + 5;
+        }
+        MQTTClient_receive(client, &topic, &len, &message, 200);
+        if (!message) continue;
+        receive(topic, message, at);
+        MQTTClient_free(topic);
+        MQTTClient_freeMessage(&message);
+    }
+}
+
+int main(int argc, char **argv) {
+    MQTTClient_connectOptions options = MQTTClient_connectOptions_initializer_ws;
+    MQTTClient_willOptions will = MQTTClient_willOptions_initializer;
+    const char *url = argc > 3 ? argv[1] : getenv("ROLLCALL_WS_URL");
+    char will_topic[128];
+    id = options.username = argc > 3 ? argv[2] : getenv("ROLLCALL_WORKER_ID");
+    options.password = argc > 3 ? argv[3] : getenv("ROLLCALL_WORKER_TOKEN");
+    if (!url || !id || !options.password)
+        return fputs("usage: worker WEBSOCKET_URL WORKER_ID TOKEN\n", stderr), 2;
+    snprintf(will_topic, sizeof(will_topic), "workers/%s/will", id);
+    will.topicName = will_topic;
+    will.message = "{\"reason\":\"the worker vanished\"}";
+    options.will = &will;
+    options.keepAliveInterval = 20;
+    options.reliable = 0; /* several messages may be on their way at once */
+    seen = json_object_new_object();
+    srand((unsigned)getpid());
+    setlinebuf(stdout);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    MQTTClient_create(&client, url, id, MQTTCLIENT_PERSISTENCE_NONE, NULL);
+    for (unsigned attempt = 0; !stopping; attempt = attempt < 5 ? attempt + 1 : 5) {
+        if (MQTTClient_connect(client, &options) == MQTTCLIENT_SUCCESS) {
+            attempt = 0;
+            session();
+        }
+        /* Not all of a fleet at once: half to a whole second, then twice as long, … */
+        if (!stopping) usleep((useconds_t)(500000 + rand() % 500000) << attempt);
+    }
+    MQTTClient_disconnect(client, 1000);
+    MQTTClient_destroy(&client);
 }
