@@ -14,6 +14,10 @@
 #define META_SHUTDOWN "shutdown" /* the boot that ended in order */
 #define META_NODE "node"
 
+/* How the life before this one ended, as the log says it. */
+static const char EARLIER_NONE[] = "none", EARLIER_SHUT_DOWN[] = "shut_down",
+		  EARLIER_CRASHED[] = "crashed";
+
 static int64_t get_i64(struct store *s, const char *key)
 {
 	struct slice value;
@@ -42,21 +46,23 @@ static enum err_code name_node(struct plugin *p, struct err *e)
 	if (p->options.node_id[0] != '\0') {
 		memcpy(p->node, p->options.node_id, sizeof(p->node));
 	} else if (store_get(p->store, STORE_META, META_NODE, strlen(META_NODE), &stored) &&
-	           stored.len <= NODE_ID_MAX) {
+		   stored.len <= NODE_ID_MAX) {
 		memcpy(p->node, stored.data, stored.len);
 	} else if (gethostname(p->node, sizeof(p->node) - 1) != 0 || p->node[0] == '\0') {
 		memcpy(p->node, "broker", sizeof("broker"));
 	}
 	return store_put(p->store, STORE_META, META_NODE, strlen(META_NODE), p->node,
-	                 strlen(p->node), e);
+			 strlen(p->node), e);
 }
 
 /* boot = max(stored + 1, now in seconds): it grows even when the clock went back. */
-static enum err_code take_boot(struct plugin *p, bool *was_shut_down, struct err *e)
+static enum err_code take_boot(struct plugin *p, const char **earlier_life, struct err *e)
 {
 	int64_t stored = get_i64(p->store, META_BOOT), now = clock_unix_ms() / 1000;
 
-	*was_shut_down = stored != 0 && get_i64(p->store, META_SHUTDOWN) == stored;
+	*earlier_life = stored == 0                                  ? EARLIER_NONE
+			: get_i64(p->store, META_SHUTDOWN) == stored ? EARLIER_SHUT_DOWN
+								     : EARLIER_CRASHED;
 	p->publish.boot = stored + 1 > now ? stored + 1 : now;
 	if (put_i64(p->store, META_BOOT, p->publish.boot, e) != ERR_OK)
 		return e->code;
@@ -64,36 +70,37 @@ static enum err_code take_boot(struct plugin *p, bool *was_shut_down, struct err
 }
 
 enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id),
-                           bool has_connect_event, struct err *e)
+			   bool has_connect_event, struct err *e)
 {
-	bool was_shut_down;
+	const char *earlier_life;
 
 	p->rules = (struct access_rules){p->options.topic_root, p->options.app_retain};
 	p->started_us = clock_mono_us();
 	p->store = store_open(p->options.storage_path, p->options.storage_size_mib,
-	                      p->options.flush_interval_ms, wake_arm, e);
+			      p->options.flush_interval_ms, wake_arm, e);
 	if (p->store == NULL || name_node(p, e) != ERR_OK)
 		return e->code;
 	publish_open(&p->publish, p->node, p->options.topic_root, p->options.retain_presence);
 	p->publish.slow_websockets = !has_connect_event;
-	if (take_boot(p, &was_shut_down, e) != ERR_OK)
+	if (take_boot(p, &earlier_life, e) != ERR_OK)
 		return e->code;
 	directory_open(&p->directory, p->store);
 	connset_open(&p->conns, &p->options, p->store, &p->publish, kick);
 	p->conns.has_connect_event = has_connect_event;
 	audit_open(&p->audit, &p->publish, p->node);
-	if (control_open(&p->control, &p->options, &p->conns, &p->directory, p->store, &p->publish,
-	                 e) != ERR_OK)
+	if (control_open(&p->control, &p->options, &p->conns, &p->directory, p->store,
+			 &p->publish, e) != ERR_OK)
 		return e->code;
 	/* Stored before it is told: a second crash must find it done. */
 	if (connset_restart(&p->conns, was_shut_down, e) != ERR_OK)
 		return e->code;
 	publish_flush(&p->publish, clock_mono_us());
 	log_info("plugin",
-	         "version=%s node=%s boot=%lld workers=%lld closed=%lld storage=%s earlier life %s",
-	         ROLLCALL_VERSION, p->node, (long long)p->publish.boot,
-	         (long long)p->directory.live, (long long)p->publish.seq, p->options.storage_path,
-	         was_shut_down ? "was shut down" : "did not say goodbye");
+		 "version=%s node=%s boot=%lld workers=%lld closed=%lld storage=%s "
+		 "earlier_life=%s",
+		 ROLLCALL_VERSION, p->node, (long long)p->publish.boot,
+		 (long long)p->directory.live, (long long)p->publish.seq,
+		 p->options.storage_path, earlier_life);
 	return ERR_OK;
 }
 
