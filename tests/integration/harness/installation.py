@@ -3,7 +3,6 @@
 
 import os
 import signal
-import subprocess
 
 from .ports import free_port
 from .process import Process
@@ -59,9 +58,10 @@ class Installation:
 
     def run_sh_pid(self):
         """make's child, to which Ctrl-C goes as well: it has the terminal's process group."""
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True,
-                               text=True, check=False).stdout.split()
-        return int(found[0]) if found else None
+        pid = self.process.pid
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            children = f.read().split()
+        return int(children[0]) if children else None
 
     def stop(self, number=signal.SIGTERM):
         """As a supervisor does that knows run.sh alone; returns make's exit status."""

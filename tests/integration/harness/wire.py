@@ -144,13 +144,20 @@ class Wire:
 
     def __init__(self, port, websocket=False, version=5, path="/", wait=True):
         self.transport = Transport(port, websocket, path)
-        if wait:
-            self.transport.ready()
         self.version = version
         self.inbox = collections.deque()
         self.next_id = 0
         self.buffered_header = b""
         self.end_reason = None  # of the broker's MQTT 5 DISCONNECT
+        if wait:
+            self._wait_ready()
+
+    def _wait_ready(self):
+        try:
+            self.transport.ready()
+        except (Closed, OSError):
+            self.transport.close()
+            raise
 
     # ---- packets -----------------------------------------------------------------------
 
