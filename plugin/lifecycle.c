@@ -92,7 +92,7 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 			 &p->publish, e) != ERR_OK)
 		return e->code;
 	/* Stored before it is told: a second crash must find it done. */
-	if (connset_restart(&p->conns, was_shut_down, e) != ERR_OK)
+	if (connset_restart(&p->conns, earlier_life == EARLIER_SHUT_DOWN, e) != ERR_OK)
 		return e->code;
 	publish_flush(&p->publish, clock_mono_us());
 	log_info("plugin",
