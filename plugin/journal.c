@@ -95,6 +95,9 @@ enum err_code journal_append(struct journal *j, const struct buf *bytes, struct 
 	int fd = j->fd[j->active];
 	size_t done = 0;
 
+	/* More than a replay would take: LMDB has refused for very long. */
+	if (j->good_len + (int64_t)bytes->len > FILE_MAX_BYTES)
+		return err_set(e, ERR_STORE_UNAVAILABLE, "journal: full");
 	while (done < bytes->len) {
 		ssize_t n = write(fd, bytes->data + done, bytes->len - done);
 

@@ -95,8 +95,8 @@ static enum err_code parse_options(struct plugin *p, const struct mosquitto_opt 
 static void stop(void)
 {
 	unregister_events();
-	wake_close();
 	plugin_stop(instance.plugin);
+	wake_close(); /* after the store thread, which wakes */
 	free(instance.plugin);
 	instance.plugin = NULL;
 }

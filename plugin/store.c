@@ -5,14 +5,10 @@
  * nobody changes until it is done. A get looks in fresh, in busy, then in LMDB, so the order of
  * the three is the order of age.
  */
-#include "plugin/store.h"
+#include "plugin/store_internal.h"
 
 #include "plugin/codec.h"
-#include "plugin/journal.h"
-#include "plugin/store_lmdb.h"
-#include "plugin/store_thread.h"
 #include "protocol/clock.h"
-#include "protocol/htab.h"
 #include "protocol/log.h"
 
 #include <errno.h>
@@ -27,26 +23,6 @@
 /* Above this much waiting for a disk that refuses, changes are refused too. */
 #define WAITING_MAX_BYTES (64u * 1024 * 1024)
 #define JOURNAL_TURN_MAX (80u * 1024 * 1024)
-
-struct store {
-	struct lmdb *lmdb;
-	struct journal journal;
-	struct store_thread *thread;
-	int lock_fd;
-	struct htab fresh, busy; /* struct pending */
-	struct pending *unwritten, **unwritten_end; /* of fresh: not in the journal yet */
-	uint64_t lsn, durable, busy_lsn;
-	size_t waiting_bytes;
-	int64_t flush_interval_us, last_handover_us;
-	bool thread_busy, journal_failing, said_failing;
-	struct buf turn; /* the turn's records, encoded for the journal */
-};
-
-struct pending_key {
-	enum store_db db;
-	const void *key;
-	size_t len;
-};
 
 static uint64_t hash_key(enum store_db db, const void *key, size_t len)
 {
@@ -68,7 +44,7 @@ static bool match_pending(const void *item, const void *key)
 	return p->db == k->db && p->key_len == k->len && memcmp(p->bytes, k->key, k->len) == 0;
 }
 
-static struct pending *find_in(const struct htab *t, const struct pending_key *k)
+struct pending *store_find_in(const struct htab *t, const struct pending_key *k)
 {
 	return htab_find(t, hash_key(k->db, k->key, k->len), match_pending, k);
 }
@@ -86,10 +62,10 @@ bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
                struct slice *value)
 {
 	struct pending_key k = {db, key, len};
-	const struct pending *p = find_in(&s->fresh, &k);
+	const struct pending *p = store_find_in(&s->fresh, &k);
 
 	if (p == NULL)
-		p = find_in(&s->busy, &k);
+		p = store_find_in(&s->busy, &k);
 	if (p == NULL)
 		return lmdb_get(s->lmdb, db, key, len, value);
 	*value = (struct slice){p->bytes + p->key_len, p->value_len};
@@ -126,9 +102,9 @@ static enum err_code put(struct store *s, enum store_db db, const void *key, siz
                          const void *value, size_t value_len, bool deleted, struct err *e)
 {
 	struct pending_key k = {db, key, len};
-	struct pending *old = find_in(&s->fresh, &k), *p;
+	struct pending *old = store_find_in(&s->fresh, &k), *p;
 
-	if (s->waiting_bytes + value_len > WAITING_MAX_BYTES)
+	if (s->waiting_bytes + len + value_len > WAITING_MAX_BYTES)
 		return err_set(e, ERR_STORE_UNAVAILABLE, NULL);
 	p = malloc(sizeof(*p) + len + value_len);
 	if (p == NULL)
@@ -167,70 +143,6 @@ enum err_code store_delete(struct store *s, enum store_db db, const void *key, s
                            struct err *e)
 {
 	return put(s, db, key, len, NULL, 0, true, e);
-}
-
-/* ---- pages ---- */
-
-struct page_walk {
-	struct store *s;
-	enum store_db db;
-	store_visit_f fn;
-	void *arg;
-};
-
-/* A record of LMDB: told as the write-back tables have it, if they do. */
-static void visit_stored(void *arg, const char *key, size_t key_len, struct slice value)
-{
-	const struct page_walk *w = arg;
-	struct pending_key k = {w->db, key, key_len};
-	const struct pending *p = find_in(&w->s->fresh, &k);
-
-	if (p == NULL)
-		p = find_in(&w->s->busy, &k);
-	if (p == NULL)
-		w->fn(w->arg, key, key_len, value);
-	else if (!p->deleted)
-		w->fn(w->arg, key, key_len, (struct slice){p->bytes + key_len, p->value_len});
-}
-
-static bool key_between(const struct pending *p, const char *after, const char *last)
-{
-	size_t n = p->key_len;
-
-	if (after != NULL && (strncmp(p->bytes, after, n) < 0 ||
-	                      (strncmp(p->bytes, after, n) == 0 && strlen(after) >= n)))
-		return false;
-	return last == NULL || strncmp(p->bytes, last, n) < 0 ||
-	       (strncmp(p->bytes, last, n) == 0 && strlen(last) >= n);
-}
-
-/* Records that only the write-back tables have yet. */
-static void visit_waiting(const struct page_walk *w, const struct htab *table, const char *after,
-                          const char *last)
-{
-	const struct pending *p;
-
-	for (size_t pos = 0; (p = htab_next(table, &pos)) != NULL;) {
-		struct pending_key k = {p->db, p->bytes, p->key_len};
-
-		if (p->db != w->db || p->deleted || !key_between(p, after, last) ||
-		    lmdb_has(w->s->lmdb, p->db, p->bytes, p->key_len) ||
-		    (table == &w->s->busy && find_in(&w->s->fresh, &k) != NULL))
-			continue;
-		w->fn(w->arg, p->bytes, p->key_len,
-		      (struct slice){p->bytes + p->key_len, p->value_len});
-	}
-}
-
-bool store_page(struct store *s, enum store_db db, const char *after, size_t limit,
-                store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1])
-{
-	struct page_walk w = {s, db, fn, arg};
-	bool more = lmdb_page(s->lmdb, db, after, limit, visit_stored, &w, next);
-
-	visit_waiting(&w, &s->fresh, after, more ? next : NULL);
-	visit_waiting(&w, &s->busy, after, more ? next : NULL);
-	return more;
 }
 
 /* ---- the turn's end ---- */
@@ -297,12 +209,14 @@ static void hand_over(struct store *s)
 static void watch_thread(struct store *s)
 {
 	bool failing = store_thread_failing(s->thread);
+	struct err e;
 
-	if (failing && !s->said_failing)
-		log_error("store", "%s; the broker goes on, changes wait in memory",
-		          store_thread_error(s->thread));
-	else if (!failing && s->said_failing)
+	if (failing && !s->said_failing) {
+		store_thread_error(s->thread, &e);
+		log_error("store", "%s; the broker goes on, changes wait in memory", e.msg);
+	} else if (!failing && s->said_failing) {
 		log_info("store", "writes again");
+	}
 	s->said_failing = failing;
 }
 
@@ -321,8 +235,10 @@ enum err_code store_sync(struct store *s, struct err *e)
 	uint64_t target = s->lsn;
 
 	while (s->durable < target) {
-		if (s->thread_busy && !store_thread_wait(s->thread, 5000))
-			return err_set(e, ERR_STORE_UNAVAILABLE, "%s", store_thread_error(s->thread));
+		if (s->thread_busy && !store_thread_wait(s->thread, 5000)) {
+			store_thread_error(s->thread, e);
+			return e->code;
+		}
 		store_collect(s);
 		write_journal(s);
 		if (!s->thread_busy && s->fresh.len > 0)
@@ -370,14 +286,23 @@ static enum err_code lock_dir(struct store *s, const char *path, struct err *e)
 static enum err_code replay_one(void *arg, const struct journal_record *r, struct err *e)
 {
 	struct store *s = arg;
+	struct pending_key k = {(enum store_db)r->db, r->key, r->key_len};
+	const struct pending *old;
+	uint64_t last;
 
 	if (r->lsn <= s->durable || r->db >= STORE_DB_COUNT || r->key_len > STORE_KEY_MAX)
 		return ERR_OK;
+	/* What could not be cut off earlier may stand before newer records of the same file. */
+	old = store_find_in(&s->fresh, &k);
+	if (old != NULL && old->lsn > r->lsn)
+		return ERR_OK;
+	last = s->lsn;
+	s->lsn = r->lsn - 1;
 	if (put(s, (enum store_db)r->db, r->key, r->key_len, r->value, r->value_len, r->deleted,
 	        e) != ERR_OK)
 		return e->code;
-	if (r->lsn > s->lsn)
-		s->lsn = r->lsn;
+	if (last > s->lsn)
+		s->lsn = last;
 	return ERR_OK;
 }
 

@@ -53,9 +53,9 @@ enum err_code store_put(struct store *s, enum store_db db, const void *key, size
 enum err_code store_delete(struct store *s, enum store_db db, const void *key, size_t len,
                            struct err *e) MUST_CHECK;
 
-/* Visits records with key > after (NULL: from the start), about `limit` of them, in no promised
- * order; fn must copy what it wants and must not call the store. Copies the key to go on after
- * into next (NUL-terminated; keys that are text only) and returns true if there are more. */
+/* Visits records with key > after (NULL: from the start) in order of key, at most `limit`; fn must
+ * copy what it wants and must not call the store. Returns true if there may be more, and copies
+ * the key to go on after into next (NUL-terminated; keys that are text only). */
 typedef void (*store_visit_f)(void *arg, const char *key, size_t key_len, struct slice value);
 bool store_page(struct store *s, enum store_db db, const char *after, size_t limit,
                 store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1]);

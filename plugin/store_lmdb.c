@@ -111,13 +111,6 @@ bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len, str
 	return true;
 }
 
-bool lmdb_has(struct lmdb *l, enum store_db db, const void *key, size_t len)
-{
-	struct slice ignored;
-
-	return lmdb_get(l, db, key, len, &ignored);
-}
-
 /* Moves to the first key above `after`. */
 static int seek(MDB_cursor *c, const char *after, MDB_val *k, MDB_val *v)
 {
@@ -133,27 +126,18 @@ static int seek(MDB_cursor *c, const char *after, MDB_val *k, MDB_val *v)
 	return rc;
 }
 
-bool lmdb_page(struct lmdb *l, enum store_db db, const char *after, size_t limit,
-               store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1])
+void lmdb_walk(struct lmdb *l, enum store_db db, const char *after, lmdb_visit_f fn, void *arg)
 {
 	MDB_cursor *c;
 	MDB_val k, v;
-	size_t n = 0;
 	int rc;
 
-	next[0] = '\0';
 	if (!begin_read(l) || mdb_cursor_open(l->reader, l->dbi[db], &c) != 0)
-		return false;
-	for (rc = seek(c, after, &k, &v); rc == 0 && n < limit; n++) {
-		fn(arg, k.mv_data, k.mv_size, (struct slice){v.mv_data, v.mv_size});
-		if (k.mv_size <= STORE_KEY_MAX) {
-			memcpy(next, k.mv_data, k.mv_size);
-			next[k.mv_size] = '\0';
-		}
+		return;
+	rc = seek(c, after, &k, &v);
+	while (rc == 0 && fn(arg, k.mv_data, k.mv_size, (struct slice){v.mv_data, v.mv_size}))
 		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
-	}
 	mdb_cursor_close(c);
-	return rc == 0;
 }
 
 uint64_t lmdb_lsn(struct lmdb *l)

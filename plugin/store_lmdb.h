@@ -23,9 +23,10 @@ void lmdb_close(struct lmdb *l); /* NULL is fine */
 
 /* Thread: the broker's. The value is borrowed until the next call. */
 bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len, struct slice *value);
-bool lmdb_has(struct lmdb *l, enum store_db db, const void *key, size_t len);
-bool lmdb_page(struct lmdb *l, enum store_db db, const char *after, size_t limit,
-               store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1]);
+
+/* Visits records with key > after (NULL: all) in order of key, until fn says false. */
+typedef bool (*lmdb_visit_f)(void *arg, const char *key, size_t key_len, struct slice value);
+void lmdb_walk(struct lmdb *l, enum store_db db, const char *after, lmdb_visit_f fn, void *arg);
 
 /* Ends the current borrow: an open read would keep LMDB from using freed pages again. */
 void lmdb_end_read(struct lmdb *l);

@@ -179,7 +179,11 @@ bool store_thread_failing(struct store_thread *t)
 	return failing;
 }
 
-const char *store_thread_error(struct store_thread *t)
+void store_thread_error(struct store_thread *t, struct err *e)
 {
-	return t->error.code != ERR_OK ? t->error.msg : "storage does not answer";
+	pthread_mutex_lock(&t->lock);
+	*e = t->error;
+	pthread_mutex_unlock(&t->lock);
+	if (e->code == ERR_OK)
+		err_set(e, ERR_STORE_UNAVAILABLE, "storage does not answer");
 }

@@ -22,4 +22,4 @@ void store_thread_commit(struct store_thread *t, const struct htab *records, uin
 bool store_thread_done(struct store_thread *t);		       /* true once per batch */
 bool store_thread_wait(struct store_thread *t, int64_t ms);    /* until done; false: time is up */
 bool store_thread_failing(struct store_thread *t);
-const char *store_thread_error(struct store_thread *t); /* of the last failure */
+void store_thread_error(struct store_thread *t, struct err *e); /* the last failure */

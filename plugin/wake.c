@@ -13,6 +13,7 @@
 #define FIRST_NS 100000  /* after what is left of this turn, usually */
 #define REPEAT_NS 500000 /* and again, in case the first came too early */
 
+static const struct itimerspec soon = {{0, REPEAT_NS}, {0, FIRST_NS}};
 static timer_t timer;
 static int signal_number; /* 0: closed */
 static atomic_bool armed;
@@ -65,8 +66,6 @@ void wake_close(void)
 
 void wake_arm(void)
 {
-	static const struct itimerspec soon = {{0, REPEAT_NS}, {0, FIRST_NS}};
-
 	if (signal_number != 0 && !atomic_exchange(&armed, true))
 		timer_settime(timer, 0, &soon, NULL);
 }
@@ -75,6 +74,10 @@ void wake_disarm(void)
 {
 	static const struct itimerspec never;
 
-	if (signal_number != 0 && atomic_exchange(&armed, false))
-		timer_settime(timer, 0, &never, NULL);
+	if (signal_number == 0 || !atomic_exchange(&armed, false))
+		return;
+	timer_settime(timer, 0, &never, NULL);
+	/* Another thread may have armed it in between, to no effect. */
+	if (atomic_load(&armed))
+		timer_settime(timer, 0, &soon, NULL);
 }
