@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum access access_worker(const struct access_rules *rules, const struct worker_id *worker,
-                          enum access_phase phase, const struct access_request *rq)
+			  enum access_phase phase, const struct access_request *rq)
 {
 	enum worker_topic kind;
 	struct worker_id of_topic;
@@ -15,8 +15,8 @@ enum access access_worker(const struct access_rules *rules, const struct worker_
 		return ACCESS_DENY;
 	if (phase == PHASE_ENDED)
 		return rq->op == ACCESS_WRITE && kind == WORKER_TOPIC_WILL && !rq->retain
-		               ? ACCESS_ALLOW
-		               : ACCESS_DENY;
+			       ? ACCESS_ALLOW
+			       : ACCESS_DENY;
 	switch (rq->op) {
 	case ACCESS_WRITE:
 		if (rq->retain && !(kind == WORKER_TOPIC_APP && rules->app_retain))
@@ -67,7 +67,8 @@ enum access access_control(const struct access_rules *rules, const struct access
 enum access access_other(const struct access_rules *rules, const struct access_request *rq)
 {
 	if (rq->op == ACCESS_WRITE &&
-	    (is_ours(rules, rq->topic) || strncmp(rq->topic, TOPIC_CONTROL, strlen(TOPIC_CONTROL)) == 0))
+	    (is_ours(rules, rq->topic) ||
+	     strncmp(rq->topic, TOPIC_CONTROL, strlen(TOPIC_CONTROL)) == 0))
 		return ACCESS_DENY;
 	return ACCESS_DEFER;
 }

@@ -32,7 +32,7 @@ struct access_rules {
 
 /* A worker. */
 enum access access_worker(const struct access_rules *rules, const struct worker_id *worker,
-                          enum access_phase phase, const struct access_request *rq);
+			  enum access_phase phase, const struct access_request *rq);
 
 /* A client that logged in as one of control_users. */
 enum access access_control(const struct access_rules *rules, const struct access_request *rq);

@@ -7,10 +7,9 @@
 
 const char *refusal_name(enum refusal refusal)
 {
-	static const char *const names[] = {
-		"ADMITTED",
+	static const char *const names[] = {"ADMITTED",
 #define X(code) #code,
-		REFUSAL_LIST(X)
+					    REFUSAL_LIST(X)
 #undef X
 	};
 
@@ -19,7 +18,7 @@ const char *refusal_name(enum refusal refusal)
 
 /* Who it is: worker and token. */
 static enum refusal check_identity(struct directory *d, const struct login *login,
-                                   const struct worker_id *id, struct token_hash *token)
+				   const struct worker_id *id, struct token_hash *token)
 {
 	const struct dir_token *known;
 	struct dir_entry entry;
@@ -34,7 +33,7 @@ static enum refusal check_identity(struct directory *d, const struct login *logi
 	known = dir_entry_token(&entry, token);
 	if (known == NULL)
 		return directory_token_of_other(d, token, id) ? REFUSED_TOKEN_MISMATCH
-		                                              : REFUSED_INVALID_TOKEN;
+							      : REFUSED_INVALID_TOKEN;
 	if (known->expires_ms != 0 && known->expires_ms <= clock_unix_ms())
 		return REFUSED_TOKEN_EXPIRED;
 	return ADMITTED;
@@ -42,7 +41,7 @@ static enum refusal check_identity(struct directory *d, const struct login *logi
 
 /* How it connects. */
 static enum refusal check_session(const struct connset *set, const struct login *login,
-                                  const struct worker_id *id)
+				  const struct worker_id *id)
 {
 	const struct options *opt = set->options;
 	struct worker_id of_client_id;
@@ -66,8 +65,8 @@ static enum refusal check_session(const struct connset *set, const struct login 
 }
 
 enum refusal admit_worker(struct directory *d, const struct connset *set,
-                          const struct login *login, struct worker_id *id,
-                          struct token_hash *token)
+			  const struct login *login, struct worker_id *id,
+			  struct token_hash *token)
 {
 	enum refusal refusal;
 

@@ -71,19 +71,20 @@ static void tell(struct audit *a, const struct audit_row *r, int64_t count)
 		publish_all(a->publish, TOPIC_AUDIT, out.data, out.len);
 	buf_fini(&out);
 	log_warn("admit", "refused code=%s worker=%s client=%s address=%s count=%lld",
-	         refusal_name(r->code), r->worker, r->client_id, r->address, (long long)count);
+		 refusal_name(r->code), r->worker, r->client_id, r->address, (long long)count);
 }
 
-void audit_refused(struct audit *a, enum refusal code, const char *worker, const char *client_id,
-                   const char *address)
+void audit_refused(struct audit *a, enum refusal code, const char *worker,
+		   const char *client_id, const char *address)
 {
 	struct audit_row key = {.code = code}, *r;
 
 	if (a->rows.len < AUDIT_ROWS_MAX) {
 		snprintf(key.worker, sizeof(key.worker), "%s", worker);
-		snprintf(key.address, sizeof(key.address), "%s", address != NULL ? address : "");
+		snprintf(key.address, sizeof(key.address), "%s",
+			 address != NULL ? address : "");
 		snprintf(key.client_id, sizeof(key.client_id), "%s",
-		         client_id != NULL ? client_id : "");
+			 client_id != NULL ? client_id : "");
 	}
 	r = htab_find(&a->rows, hash_row(&key), match_row, &key);
 	if (r != NULL) {

@@ -9,7 +9,7 @@
 
 void enc_u8(struct buf *out, uint8_t value);
 void enc_i64(struct buf *out, int64_t value);
-void enc_i64_at(char *at, int64_t value); /* eight bytes that are there already */
+void enc_i64_at(char *at, int64_t value);        /* eight bytes that are there already */
 void enc_str(struct buf *out, const char *text); /* up to 65,535 bytes */
 void enc_bytes(struct buf *out, const void *bytes, size_t len);
 

@@ -19,24 +19,25 @@
 static const unsigned char moves[PRESENCE_UNKNOWN] = {
 	/* a repeated state tells a finer reason, or another number of sessions */
 	[PRESENCE_OFFLINE] = 1u << PRESENCE_OFFLINE | 1u << PRESENCE_ONLINE,
-	[PRESENCE_RECONNECTING] = 1u << PRESENCE_OFFLINE | 1u << PRESENCE_RECONNECTING |
-                                  1u << PRESENCE_ONLINE,
-	[PRESENCE_ONLINE] = 1u << PRESENCE_OFFLINE | 1u << PRESENCE_RECONNECTING |
-                            1u << PRESENCE_ONLINE,
+	[PRESENCE_RECONNECTING] =
+		1u << PRESENCE_OFFLINE | 1u << PRESENCE_RECONNECTING | 1u << PRESENCE_ONLINE,
+	[PRESENCE_ONLINE] =
+		1u << PRESENCE_OFFLINE | 1u << PRESENCE_RECONNECTING | 1u << PRESENCE_ONLINE,
 };
 
-/* Keeps the list of those in their grace period, which runs from the loss: a reason that is told
- * more finely later does not start it anew. All periods are equally long, so the end of the list
- * is due last. */
+/* Keeps the list of those in their grace period, which runs from the loss: a reason that is
+ * told more finely later does not start it anew. All periods are equally long, so the end of
+ * the list is due last. */
 static void follow_grace(struct connset *set, struct conn *conn, enum presence_state from,
-                         enum presence_state to)
+			 enum presence_state to)
 {
 	if (from == to)
 		return;
 	if (from == PRESENCE_RECONNECTING)
 		TAILQ_REMOVE(&set->grace, conn, of_grace);
 	if (to == PRESENCE_RECONNECTING) {
-		conn->grace_until_us = clock_mono_us() + set->options->reconnect_grace_ms * 1000;
+		conn->grace_until_us =
+			clock_mono_us() + set->options->reconnect_grace_ms * 1000;
 		TAILQ_INSERT_TAIL(&set->grace, conn, of_grace);
 	}
 }
@@ -51,14 +52,14 @@ static void save(struct connset *set, const struct conn *conn)
 }
 
 bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
-               enum presence_reason reason, const char *detail)
+	       enum presence_reason reason, const char *detail)
 {
 	struct presence *p = &conn->last;
 	enum presence_state from = p->state;
 
 	if (!(moves[from] & 1u << to)) {
 		log_error("conn", "worker=%s cannot go from %s to %s", conn->id.text,
-		          presence_state_name(from), presence_state_name(to));
+			  presence_state_name(from), presence_state_name(to));
 		return false;
 	}
 	follow_grace(set, conn, from, to);
@@ -68,7 +69,8 @@ bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 	snprintf(p->detail, sizeof(p->detail), "%s", detail != NULL ? detail : "");
 	p->sessions = conn->live;
 	if (to == PRESENCE_ONLINE) {
-		/* Ends tell the generation of what ended: after a restart the counter is ahead. */
+		/* Ends tell the generation of what ended: after a restart the counter is ahead.
+		 */
 		p->generation = conn->generation;
 		if (from != PRESENCE_ONLINE)
 			p->connected_since_ms = p->at_ms;
@@ -94,7 +96,7 @@ static int64_t next_generation(struct conn *conn)
 /* ---- begin ---- */
 
 static struct session *session_new(struct conn *conn, const struct login *login,
-                                   const struct token_hash *token)
+				   const struct token_hash *token)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -124,8 +126,8 @@ void session_reused(struct connset *set, const void *client)
 }
 
 enum err_code session_admit(struct connset *set, const struct worker_id *id,
-                            const struct login *login, const struct token_hash *token,
-                            struct err *e)
+			    const struct login *login, const struct token_hash *token,
+			    struct err *e)
 {
 	struct session *s = NULL;
 	struct conn *conn;
@@ -146,15 +148,16 @@ enum err_code session_admit(struct connset *set, const struct worker_id *id,
 	return ERR_OK;
 }
 
-/* The session that `s` takes over (live, same client id), or the PENDING one that takes s over. */
+/* The session that `s` takes over (live, same client id), or the PENDING one that takes s over.
+ */
 static struct session *sibling(const struct session *s, bool pending)
 {
 	struct session *other;
 
-	TAILQ_FOREACH (other, &s->conn->sessions, of_conn)
-		if (other != s && (other->state == SESSION_PENDING) == pending &&
-		    strcmp(other->client_id, s->client_id) == 0)
-			return other;
+	TAILQ_FOREACH(other, &s->conn->sessions, of_conn)
+	if (other != s && (other->state == SESSION_PENDING) == pending &&
+	    strcmp(other->client_id, s->client_id) == 0)
+		return other;
 	return NULL;
 }
 
@@ -183,17 +186,19 @@ void session_accept(struct connset *set, struct session *s)
 	old = sibling(s, false);
 	if (old != NULL)
 		move_to_ended(set, old); /* its end, whenever the broker tells it, is no news */
-	else if (conn->unsettled != NULL && strcmp(conn->unsettled->client_id, s->client_id) != 0)
+	else if (conn->unsettled != NULL &&
+		 strcmp(conn->unsettled->client_id, s->client_id) != 0)
 		conn_settle(set, conn);
 	conn->unsettled = NULL;
-	conn->forget = false; /* it was deleted and put again before its last session was gone */
+	conn->forget =
+		false; /* it was deleted and put again before its last session was gone */
 	TAILQ_REMOVE(&set->pending, s, of_list);
 	s->state = SESSION_LIVE;
 	s->generation = next_generation(conn);
 	conn->live++;
 	conn_move(set, conn, PRESENCE_ONLINE, REASON_NONE, NULL);
 	log_debug("conn", "worker=%s client=%s online, generation %lld", conn->id.text,
-	          s->client_id, (long long)s->generation);
+		  s->client_id, (long long)s->generation);
 }
 
 /* ---- end ---- */
@@ -247,7 +252,8 @@ void conn_settle(struct connset *set, struct conn *conn)
 		return;
 	reason = conn->forget ? REASON_DELETED : reason_of(s);
 	grace = !was_meant(reason) && set->options->reconnect_grace_ms > 0;
-	conn_move(set, conn, grace ? PRESENCE_RECONNECTING : PRESENCE_OFFLINE, reason, s->detail);
+	conn_move(set, conn, grace ? PRESENCE_RECONNECTING : PRESENCE_OFFLINE, reason,
+		  s->detail);
 	conn->unsettled = NULL;
 	if (conn->forget)
 		forget_now(set, conn);
@@ -313,7 +319,7 @@ void conn_late_will(struct connset *set, const struct worker_id *id, const char 
 	    object.last.pos.boot != set->publish->boot)
 		return;
 	reason = object.last.reason == REASON_CONNECTION_CLOSED ? REASON_CONNECTION_LOST
-	                                                        : object.last.reason;
+								: object.last.reason;
 	conn = connset_load(set, id);
 	if (conn == NULL || conn->unsettled != NULL)
 		return;
@@ -324,7 +330,7 @@ void conn_late_will(struct connset *set, const struct worker_id *id, const char 
 /* ---- we end it ---- */
 
 static void send_notice(struct connset *set, const struct session *s, const char *code,
-                        const char *message)
+			const char *message)
 {
 	char topic[TOPIC_MAX];
 	struct buf payload;
@@ -338,29 +344,31 @@ static void send_notice(struct connset *set, const struct session *s, const char
 	jwrite_object_end(&w);
 	topic_of_worker(set->options->topic_root, &s->conn->id, WORKER_TOPIC_NOTICE, topic);
 	if (!payload.failed)
-		publish_to_session(set->publish, s->client_id, s->websockets, topic, payload.data,
-		                   payload.len, 0);
+		publish_to_session(set->publish, s->client_id, s->websockets, topic,
+				   payload.data, payload.len, 0);
 	buf_fini(&payload);
 }
 
 void session_close(struct connset *set, struct session *s, enum presence_reason reason,
-                   const char *code, const char *message)
+		   const char *code, const char *message)
 {
 	if (s->state != SESSION_PENDING && s->state != SESSION_LIVE)
 		return;
 	if (s->state == SESSION_PENDING)
-		session_accept(set, s); /* it may be connected: it is told, and ends like others */
+		session_accept(set,
+			       s); /* it may be connected: it is told, and ends like others */
 	send_notice(set, s, code, message);
 	s->state = SESSION_CLOSING;
 	s->close_reason = reason;
 	s->turns = 0;
 	TAILQ_INSERT_TAIL(&set->closing, s, of_list);
-	log_info("conn", "worker=%s client=%s closing: %s", s->conn->id.text, s->client_id, code);
+	log_info("conn", "worker=%s client=%s closing: %s", s->conn->id.text, s->client_id,
+		 code);
 }
 
 int conn_close_sessions(struct connset *set, const struct worker_id *id,
-                        enum presence_reason reason, const char *code, const char *message,
-                        session_pick_f which, const void *arg)
+			enum presence_reason reason, const char *code, const char *message,
+			session_pick_f which, const void *arg)
 {
 	struct conn *conn = connset_find(set, id);
 	struct session *s;
@@ -369,7 +377,8 @@ int conn_close_sessions(struct connset *set, const struct worker_id *id,
 	if (conn == NULL)
 		return 0;
 	/* The session itself stays in the list; one that it takes over may leave it. */
-	TAILQ_FOREACH (s, &conn->sessions, of_conn) {
+	TAILQ_FOREACH(s, &conn->sessions, of_conn)
+	{
 		if (s->state == SESSION_CLOSING || (which != NULL && !which(s, arg)))
 			continue;
 		session_close(set, s, reason, code, message);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* conn.h - the connection object: one a worker, with its set of sessions. It alone decides who is
- * connected. docs/connection-object.md draws its states and tells a session's life.
+/* conn.h - the connection object: one a worker, with its set of sessions. It alone decides who
+ *is connected. docs/connection-object.md draws its states and tells a session's life.
  *
  *	session_admit()   a login was accepted by us; the broker may still refuse it
  *	session_accept()  the broker has it: the session is live
@@ -27,7 +27,7 @@ enum session_state {
 	SESSION_PENDING, /* admitted; no sign yet that the broker accepted it */
 	SESSION_LIVE,
 	SESSION_CLOSING, /* denied everything; its notice is on the way, then it is kicked */
-	SESSION_ENDED,	 /* until the turn's end, for its will may come after its end */
+	SESSION_ENDED,   /* until the turn's end, for its will may come after its end */
 };
 
 /* Why a session ended, as far as the broker's event tells. */
@@ -56,7 +56,7 @@ struct session {
 	const void *client;
 	enum session_state state;
 	enum presence_reason close_reason; /* CLOSING */
-	enum end_cause cause;		   /* ENDED */
+	enum end_cause cause;              /* ENDED */
 	bool will_seen, websockets;
 	int turns; /* turns of the loop since it entered its state (PENDING, CLOSING) */
 	int version, keepalive;
@@ -64,7 +64,7 @@ struct session {
 	int64_t generation;
 	int64_t connected_ms, ended_ms, last_message_ms;
 	int64_t messages_in, bytes_in, messages_out, bytes_out;
-	char *detail;		 /* the will's words, NULL if none; owned */
+	char *detail;            /* the will's words, NULL if none; owned */
 	struct token_hash token; /* that it logged in with */
 	char client_id[CLIENT_ID_MAX + 1];
 	char address[48];
@@ -75,7 +75,7 @@ TAILQ_HEAD(session_list, session);
 struct conn {
 	struct worker_id id;
 	struct session_list sessions; /* newest first; not the ENDED ones */
-	int live;		      /* sessions that are LIVE or CLOSING */
+	int live;                     /* sessions that are LIVE or CLOSING */
 	int64_t generation, reserved;
 	struct presence last; /* as of the last event told */
 	/* Its last session has ended and the end is not told yet; NULL if nothing is open. */
@@ -93,18 +93,18 @@ struct connset {
 	const struct options *options;
 	struct store *store;
 	struct publish *publish;
-	struct htab by_client;	/* sessions */
-	struct htab by_worker;	/* conns */
+	struct htab by_client; /* sessions */
+	struct htab by_worker; /* conns */
 	struct session_list pending, closing, ended;
 	struct conn_list grace; /* RECONNECTING, the one that is due first in front */
 	struct conn_list idle;
 	bool has_connect_event; /* Mosquitto 2.1 and later say when a login is accepted */
-	uint64_t turn;		/* of the broker's loop */
+	uint64_t turn;          /* of the broker's loop */
 	void (*kick)(const char *client_id); /* the broker's */
 };
 
 void connset_open(struct connset *set, const struct options *options, struct store *store,
-                  struct publish *publish, void (*kick)(const char *client_id));
+		  struct publish *publish, void (*kick)(const char *client_id));
 void connset_close(struct connset *set); /* frees all; tells nothing */
 
 /* Borrowed; NULL if the worker has no object in memory, or the client no session of ours. */
@@ -114,19 +114,19 @@ struct session *connset_session(const struct connset *set, const void *client);
 /* Sessions that count against max_sessions_per_worker when `client_id` logs in: all but the one
  * that it would take over. */
 int connset_other_sessions(const struct connset *set, const struct worker_id *id,
-                           const char *client_id);
+			   const char *client_id);
 
 /* The object, from memory or storage. False if the worker was never connected. */
 bool connset_presence(struct connset *set, const struct worker_id *id, struct presence *out);
 
-/* The broker gave this address to a new client: if a session of ours is known by it, its end was
- * not told to us. */
+/* The broker gave this address to a new client: if a session of ours is known by it, its end
+ * was not told to us. */
 void session_reused(struct connset *set, const void *client);
 
 /* Starts a PENDING session. */
 enum err_code session_admit(struct connset *set, const struct worker_id *id,
-                            const struct login *login, const struct token_hash *token,
-                            struct err *e) MUST_CHECK;
+			    const struct login *login, const struct token_hash *token,
+			    struct err *e) MUST_CHECK;
 
 /* PENDING to LIVE; nothing in other states. A live session with the same client id is taken
  * over: the broker closes it, and no offline shows in between. */
@@ -145,15 +145,17 @@ void conn_late_will(struct connset *set, const struct worker_id *id, const char 
 
 /* Ends the session: a notice with code and message, no rights from now on, then a kick. */
 void session_close(struct connset *set, struct session *s, enum presence_reason reason,
-                   const char *code, const char *message);
+		   const char *code, const char *message);
 
-/* The same for all sessions of the worker that `which` picks (NULL: all); how many they were. */
+/* The same for all sessions of the worker that `which` picks (NULL: all); how many they were.
+ */
 typedef bool (*session_pick_f)(const struct session *s, const void *arg);
 int conn_close_sessions(struct connset *set, const struct worker_id *id,
-                        enum presence_reason reason, const char *code, const char *message,
-                        session_pick_f which, const void *arg);
+			enum presence_reason reason, const char *code, const char *message,
+			session_pick_f which, const void *arg);
 
-/* Forgets a deleted worker once its sessions are gone: record, reported state, retained event. */
+/* Forgets a deleted worker once its sessions are gone: record, reported state, retained event.
+ */
 void conn_forget(struct connset *set, const struct worker_id *id);
 
 /* ---- between conn.c, which moves objects, and connset.c, which keeps them ---- */
@@ -161,7 +163,8 @@ void conn_forget(struct connset *set, const struct worker_id *id);
 /* The object in memory, loaded or made if need be. NULL: out of memory. */
 struct conn *connset_load(struct connset *set, const struct worker_id *id);
 
-/* Keeps or frees: called after whatever may have taken an object's last reason to be in memory. */
+/* Keeps or frees: called after whatever may have taken an object's last reason to be in memory.
+ */
 void connset_may_idle(struct connset *set, struct conn *conn);
 
 /* Tells an end that is still open, if there is one. */
@@ -170,7 +173,7 @@ void conn_settle(struct connset *set, struct conn *conn);
 /* The one function that moves an object between states, and tells it. False, and nothing
  * happens, where the table of moves does not allow it. */
 bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
-               enum presence_reason reason, const char *detail);
+	       enum presence_reason reason, const char *detail);
 
 /* Frees an ENDED session, which leaves the tables. */
 void session_free(struct connset *set, struct session *s);
@@ -180,4 +183,5 @@ bool connset_tick(struct connset *set, int64_t now_us);
 
 /* At start: tells the end of whatever the earlier life left open, and renews retained events.
  * Blocks. On failure some may still be stored as online: the plugin must not start. */
-enum err_code connset_restart(struct connset *set, bool was_shut_down, struct err *e) MUST_CHECK;
+enum err_code connset_restart(struct connset *set, bool was_shut_down,
+			      struct err *e) MUST_CHECK;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* connset.c - all connection objects that are in memory: tables, and the work of a turn's end. */
+/* connset.c - all connection objects that are in memory: tables, and the work of a turn's end.
+ */
 #include "plugin/conn.h"
 
 #include "protocol/clock.h"
@@ -8,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Turns of the loop after which a login that 2.0 has not refused was accepted: a refusal over TCP
- * comes within BASIC_AUTH's own turn, one over WebSocket a turn or two later. */
+/* Turns of the loop after which a login that 2.0 has not refused was accepted: a refusal over
+ * TCP comes within BASIC_AUTH's own turn, one over WebSocket a turn or two later. */
 #define ACCEPT_TURNS_TCP 1
 #define ACCEPT_TURNS_WEBSOCKETS 3
 
@@ -42,7 +43,7 @@ static bool match_worker(const void *item, const void *id)
 }
 
 void connset_open(struct connset *set, const struct options *options, struct store *store,
-                  struct publish *publish, void (*kick)(const char *client_id))
+		  struct publish *publish, void (*kick)(const char *client_id))
 {
 	*set = (struct connset){
 		.options = options, .store = store, .publish = publish, .kick = kick};
@@ -81,7 +82,7 @@ struct session *connset_session(const struct connset *set, const void *client)
 }
 
 int connset_other_sessions(const struct connset *set, const struct worker_id *id,
-                           const char *client_id)
+			   const char *client_id)
 {
 	const struct conn *conn = connset_find(set, id);
 	const struct session *s;
@@ -89,8 +90,8 @@ int connset_other_sessions(const struct connset *set, const struct worker_id *id
 
 	if (conn == NULL)
 		return 0;
-	TAILQ_FOREACH (s, &conn->sessions, of_conn)
-		n += strcmp(s->client_id, client_id) != 0;
+	TAILQ_FOREACH(s, &conn->sessions, of_conn)
+	n += strcmp(s->client_id, client_id) != 0;
 	return n;
 }
 
@@ -139,7 +140,7 @@ struct conn *connset_load(struct connset *set, const struct worker_id *id)
 void connset_may_idle(struct connset *set, struct conn *conn)
 {
 	bool idle = TAILQ_EMPTY(&conn->sessions) && conn->unsettled == NULL &&
-	            conn->last.state == PRESENCE_OFFLINE;
+		    conn->last.state == PRESENCE_OFFLINE;
 
 	if (idle && !conn->idle)
 		TAILQ_INSERT_TAIL(&set->idle, conn, of_idle);
@@ -170,7 +171,7 @@ static void accept_pending(struct connset *set)
 			if (now_ms - s->connected_ms > PENDING_MAX_MS)
 				session_end(set, s, END_UNKNOWN);
 		} else if (s->turns >=
-		           (s->websockets ? ACCEPT_TURNS_WEBSOCKETS : ACCEPT_TURNS_TCP)) {
+			   (s->websockets ? ACCEPT_TURNS_WEBSOCKETS : ACCEPT_TURNS_TCP)) {
 			session_accept(set, s);
 		}
 	}
@@ -181,9 +182,9 @@ static bool owns_its_id(const struct session *s)
 {
 	const struct session *other;
 
-	TAILQ_FOREACH (other, &s->conn->sessions, of_conn)
-		if (other != s && strcmp(other->client_id, s->client_id) == 0)
-			return false;
+	TAILQ_FOREACH(other, &s->conn->sessions, of_conn)
+	if (other != s && strcmp(other->client_id, s->client_id) == 0)
+		return false;
 	return true;
 }
 
@@ -196,8 +197,8 @@ static void kick_closing(struct connset *set)
 		/* A newcomer with its client id is accepted soon, which ends it, or refused. */
 		if (++s->turns < NOTICE_TURNS || !owns_its_id(s))
 			continue;
-		/* The broker may raise the end within the call, or turns later; either way it is
-		 * over from here on. */
+		/* The broker may raise the end within the call, or turns later; either way it
+		 * is over from here on. */
 		set->kick(s->client_id);
 		session_end(set, s, END_KICKED);
 	}
@@ -269,7 +270,7 @@ static void collect(void *arg, const char *key, size_t key_len, struct slice val
 }
 
 static enum err_code restart_one(struct connset *set, const struct object *object,
-                                 bool was_shut_down, struct err *e)
+				 bool was_shut_down, struct err *e)
 {
 	const struct presence *last = &object->last;
 	struct conn *conn;
@@ -285,10 +286,10 @@ static enum err_code restart_one(struct connset *set, const struct object *objec
 	if (last->state == PRESENCE_RECONNECTING)
 		TAILQ_INSERT_TAIL(&set->grace, conn, of_grace);
 	conn_move(set, conn, PRESENCE_OFFLINE,
-	          last->state == PRESENCE_RECONNECTING ? last->reason
-	          : was_shut_down                      ? REASON_BROKER_SHUTDOWN
-	                                               : REASON_BROKER_RESTART,
-	          last->state == PRESENCE_RECONNECTING ? last->detail : NULL);
+		  last->state == PRESENCE_RECONNECTING ? last->reason
+		  : was_shut_down                      ? REASON_BROKER_SHUTDOWN
+						       : REASON_BROKER_RESTART,
+		  last->state == PRESENCE_RECONNECTING ? last->detail : NULL);
 	connset_may_idle(set, conn);
 	return ERR_OK;
 }
@@ -305,7 +306,7 @@ enum err_code connset_restart(struct connset *set, bool was_shut_down, struct er
 	while (more && e->code == ERR_OK) {
 		page->len = 0;
 		more = store_page(set->store, STORE_OBJECTS, first ? NULL : after, RESTART_PAGE,
-		                  collect, page, next);
+				  collect, page, next);
 		for (size_t i = 0; i < page->len && e->code == ERR_OK; i++)
 			(void)(restart_one(set, &page->objects[i], was_shut_down, e) == ERR_OK);
 		memcpy(after, next, sizeof(after));

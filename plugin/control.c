@@ -90,7 +90,7 @@ void control_client_remove(struct control *c, const void *client)
 
 /* One response object, without the envelope. */
 static void render(struct buf *out, const char *command, const char *correlation,
-                   const struct buf *data, const struct err *e)
+		   const struct buf *data, const struct err *e)
 {
 	struct jwrite w;
 
@@ -115,7 +115,7 @@ static void render(struct buf *out, const char *command, const char *correlation
 }
 
 static void send_responses(struct control *c, const struct control_route *route,
-                           const char *responses, size_t len)
+			   const char *responses, size_t len)
 {
 	struct buf out;
 
@@ -127,12 +127,12 @@ static void send_responses(struct control *c, const struct control_route *route,
 		log_error("control", "an answer was lost: out of memory");
 	else
 		publish_answer(c->publish, route->client_id, route->topic, out.data, out.len,
-		               route->correlation, route->correlation_len);
+			       route->correlation, route->correlation_len);
 	buf_fini(&out);
 }
 
 static void wait_durable(struct control *c, const struct control_route *route,
-                         const char *command, const char *correlation, const struct buf *text)
+			 const char *command, const char *correlation, const struct buf *text)
 {
 	struct control_answer *a = malloc(sizeof(*a) + text->len);
 
@@ -141,9 +141,9 @@ static void wait_durable(struct control *c, const struct control_route *route,
 		return;
 	}
 	*a = (struct control_answer){.route = *route,
-	                             .lsn = store_lsn(c->store),
-	                             .since_us = clock_mono_us(),
-	                             .len = text->len};
+				     .lsn = store_lsn(c->store),
+				     .since_us = clock_mono_us(),
+				     .len = text->len};
 	memcpy(a->text, text->data, text->len);
 	memcpy(a->command, command, strnlen(command, sizeof(a->command) - 1));
 	a->correlation = correlation != NULL ? strdup(correlation) : NULL;
@@ -152,8 +152,8 @@ static void wait_durable(struct control *c, const struct control_route *route,
 }
 
 void control_answer(struct control *c, const struct control_route *route, const char *command,
-                    const char *correlation, const struct buf *data, const struct err *e,
-                    bool when_durable)
+		    const char *correlation, const struct buf *data, const struct err *e,
+		    bool when_durable)
 {
 	struct buf text;
 
@@ -179,8 +179,9 @@ static control_f find_handler(const char *name)
 }
 
 /* Runs one command; adds its response to `responses` unless it is to be told later. */
-static void run_command(struct control *c, const void *client, const struct control_route *route,
-                        struct json_object *obj, size_t index, struct buf *responses)
+static void run_command(struct control *c, const void *client,
+			const struct control_route *route, struct json_object *obj,
+			size_t index, struct buf *responses)
 {
 	struct err e = {0};
 	struct control_call call = {.control = c, .client = client, .route = route, .e = &e};
@@ -197,7 +198,8 @@ static void run_command(struct control *c, const void *client, const struct cont
 	if (call.command != NULL && !jread_failed(&call.in)) {
 		handler = find_handler(call.command);
 		if (handler == NULL)
-			jread_fail(&call.in, "command", "there is no command '%s'", call.command);
+			jread_fail(&call.in, "command", "there is no command '%s'",
+				   call.command);
 	}
 	if (handler != NULL && handler(&call) == ERR_OK && data.failed)
 		err_set(&e, ERR_OUT_OF_MEMORY, "the answer would be too large");
@@ -214,8 +216,8 @@ static void run_command(struct control *c, const void *client, const struct cont
 }
 
 static enum err_code run_all(struct control *c, const void *client,
-                             const struct control_route *route, struct json_object *doc,
-                             struct buf *responses, struct err *e)
+			     const struct control_route *route, struct json_object *doc,
+			     struct buf *responses, struct err *e)
 {
 	struct json_object *list;
 	struct jread r;
@@ -230,7 +232,7 @@ static enum err_code run_all(struct control *c, const void *client,
 }
 
 void control_message(struct control *c, const void *client, const struct control_route *route,
-                     const char *payload, size_t len)
+		     const char *payload, size_t len)
 {
 	struct json_object *doc = NULL;
 	struct buf responses;
@@ -246,7 +248,8 @@ void control_message(struct control *c, const void *client, const struct control
 	json_object_put(doc);
 	if (responses.failed) {
 		buf_reset(&responses);
-		err_set(&e, ERR_OUT_OF_MEMORY, "the answers would be too large: send fewer commands");
+		err_set(&e, ERR_OUT_OF_MEMORY,
+			"the answers would be too large: send fewer commands");
 		render(&responses, NULL, NULL, NULL, &e);
 	}
 	if (responses.len > 0)
@@ -267,9 +270,9 @@ bool control_read_worker(struct jread *r, struct worker_id *id)
 
 static void answer_waiting(struct control *c, int64_t now_us)
 {
-	static const struct err not_durable = {ERR_STORE_UNAVAILABLE,
-	                                       "the broker's storage does not take it; it is in "
-	                                       "force, and is stored as soon as it can be"};
+	static const struct err not_durable = {
+		ERR_STORE_UNAVAILABLE, "the broker's storage does not take it; it is in "
+				       "force, and is stored as soon as it can be"};
 	struct control_answer *a;
 
 	while ((a = c->waiting) != NULL) {
@@ -281,8 +284,8 @@ static void answer_waiting(struct control *c, int64_t now_us)
 		if (durable)
 			send_responses(c, &a->route, a->text, a->len);
 		else
-			control_answer(c, &a->route, a->command, a->correlation, NULL, &not_durable,
-			               false);
+			control_answer(c, &a->route, a->command, a->correlation, NULL,
+				       &not_durable, false);
 		free(a->correlation);
 		free(a);
 	}
@@ -299,14 +302,14 @@ bool control_tick(struct control *c, int64_t now_us)
 }
 
 enum err_code control_open(struct control *c, const struct options *options,
-                           struct connset *conns, struct directory *directory,
-                           struct store *store, struct publish *publish, struct err *e)
+			   struct connset *conns, struct directory *directory,
+			   struct store *store, struct publish *publish, struct err *e)
 {
 	*c = (struct control){.options = options,
-	                      .conns = conns,
-	                      .directory = directory,
-	                      .store = store,
-	                      .publish = publish};
+			      .conns = conns,
+			      .directory = directory,
+			      .store = store,
+			      .publish = publish};
 	htab_init(&c->clients, hash_client);
 	c->waiting_end = &c->waiting;
 	c->sync = dirsync_new();

@@ -32,7 +32,7 @@ struct control {
 	struct directory *directory;
 	struct store *store;
 	struct publish *publish;
-	struct htab clients;		/* struct control_client, by the broker's pointer */
+	struct htab clients;            /* struct control_client, by the broker's pointer */
 	struct control_answer *waiting; /* for their records to be durable, oldest first */
 	struct control_answer **waiting_end;
 	struct dirsync *sync;
@@ -47,27 +47,29 @@ struct control_call {
 	struct jwrite *out; /* inside "data":{ */
 	struct err *e;
 	bool when_durable; /* set by the handler: answer once all that was put is durable */
-	bool later;	   /* set by the handler: it answers itself, with control_answer() */
+	bool later;        /* set by the handler: it answers itself, with control_answer() */
 };
 
 enum err_code control_open(struct control *c, const struct options *options,
-                           struct connset *conns, struct directory *directory,
-                           struct store *store, struct publish *publish, struct err *e) MUST_CHECK;
+			   struct connset *conns, struct directory *directory,
+			   struct store *store, struct publish *publish,
+			   struct err *e) MUST_CHECK;
 void control_close(struct control *c);
 
-/* A login as a control user was seen (the broker decides whether it is accepted), or its end. */
+/* A login as a control user was seen (the broker decides whether it is accepted), or its end.
+ */
 void control_client_add(struct control *c, const void *client);
 void control_client_remove(struct control *c, const void *client);
 bool control_client_known(const struct control *c, const void *client);
 
 /* A message on the control topic. Always answered, whatever it holds. */
 void control_message(struct control *c, const void *client, const struct control_route *route,
-                     const char *payload, size_t len);
+		     const char *payload, size_t len);
 
 /* Answers one command: data (the members of its object, as JSON) or e. */
 void control_answer(struct control *c, const struct control_route *route, const char *command,
-                    const char *correlation, const struct buf *data, const struct err *e,
-                    bool when_durable);
+		    const char *correlation, const struct buf *data, const struct err *e,
+		    bool when_durable);
 
 /* The turn's end: answers whose records became durable, a slice of a synchronisation's end.
  * True if the loop must turn again soon. */

@@ -44,7 +44,7 @@ static void write_reported(struct jwrite *w, struct store *store, const struct w
 }
 
 static void write_listed(struct control_call *call, const struct id_list *list,
-                         bool only_connected)
+			 bool only_connected)
 {
 	struct control *c = call->control;
 	struct presence p;
@@ -66,16 +66,17 @@ static void write_listed(struct control_call *call, const struct id_list *list,
 }
 
 static enum err_code ids_of_array(struct control_call *call, struct json_object *array,
-                                  struct id_list *list)
+				  struct id_list *list)
 {
 	for (size_t i = 0; i < json_object_array_length(array); i++) {
 		struct json_object *item = json_object_array_get_idx(array, i);
 
 		if (!json_object_is_type(item, json_type_string) ||
 		    !worker_id_parse(json_object_get_string(item),
-		                     (size_t)json_object_get_string_len(item),
-		                     &list->ids[list->len]))
-			return err_set(call->e, ERR_INVALID_REQUEST, "ids[%zu]: is not a worker id", i);
+				     (size_t)json_object_get_string_len(item),
+				     &list->ids[list->len]))
+			return err_set(call->e, ERR_INVALID_REQUEST,
+				       "ids[%zu]: is not a worker id", i);
 		list->len++;
 	}
 	return ERR_OK;
@@ -98,11 +99,11 @@ enum err_code control_list_connections(struct control_call *call)
 	list.ids = malloc(list.max * sizeof(*list.ids));
 	if (list.ids == NULL)
 		return err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
-	/* The directory, not the objects: it is durable before a worker can connect, so its order
-	 * of keys is stable while pages are read. */
+	/* The directory, not the objects: it is durable before a worker can connect, so its
+	 * order of keys is stable while pages are read. */
 	if (ids == NULL)
 		more = store_page(call->control->store, STORE_DIRECTORY, after, (size_t)limit,
-		                  collect_id, &list, next);
+				  collect_id, &list, next);
 	if (ids == NULL || ids_of_array(call, ids, &list) == ERR_OK) {
 		write_listed(call, &list, only != NULL);
 		jwrite_str(call->out, "next", more ? next : NULL);
@@ -120,7 +121,10 @@ static void write_session(struct jwrite *w, const struct session *s)
 	jwrite_i64(w, "generation", s->generation);
 	jwrite_str(w, "transport", s->websockets ? "websockets" : "tcp");
 	jwrite_str(w, "address", s->address);
-	jwrite_str(w, "protocol_version", s->version == 5 ? "5" : s->version == 4 ? "3.1.1" : "3.1");
+	jwrite_str(w, "protocol_version",
+		   s->version == 5   ? "5"
+		   : s->version == 4 ? "3.1.1"
+				     : "3.1");
 	jwrite_i64(w, "keepalive", s->keepalive);
 	jwrite_time(w, "connected_at", s->connected_ms);
 	jwrite_time(w, "last_message_at", s->last_message_ms);
@@ -137,14 +141,14 @@ static void write_sessions(struct jwrite *w, const struct conn *conn)
 
 	jwrite_array(w, "sessions");
 	if (conn != NULL)
-		TAILQ_FOREACH (s, &conn->sessions, of_conn)
-			if (s->state == SESSION_LIVE || s->state == SESSION_CLOSING)
-				write_session(w, s);
+		TAILQ_FOREACH(s, &conn->sessions, of_conn)
+	if (s->state == SESSION_LIVE || s->state == SESSION_CLOSING)
+		write_session(w, s);
 	jwrite_array_end(w);
 }
 
 static void write_reported_state(struct jwrite *w, struct store *store,
-                                 const struct worker_id *id)
+				 const struct worker_id *id)
 {
 	struct reported_state state;
 
@@ -228,14 +232,15 @@ static void read_payload(struct jread *r, struct send_order *order)
 		order->len = (size_t)json_object_get_string_len(value);
 	} else {
 		order->payload = json_object_to_json_string_length(
-			value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &order->len);
+			value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+			&order->len);
 	}
 	if (order->payload == NULL || order->len > SEND_PAYLOAD_MAX)
 		jread_fail(r, "payload", "has more than %u bytes", SEND_PAYLOAD_MAX);
 }
 
 static void read_topic(struct jread *r, const char *root, const struct worker_id *id,
-                       struct send_order *order)
+		       struct send_order *order)
 {
 	const char *name = jread_str(r, "topic", 1, 200);
 	enum worker_topic kind;
@@ -247,8 +252,8 @@ static void read_topic(struct jread *r, const char *root, const struct worker_id
 	buf_init(&topic, TOPIC_MAX - 1);
 	buf_printf(&topic, "%s/%s/%s", root, id->text, name);
 	if (topic.failed || strpbrk(name, "+#") != NULL ||
-	    !topic_match_worker(root, topic.data, &same, &kind) || !worker_may_subscribe(kind) ||
-	    kind == WORKER_TOPIC_PRESENCE)
+	    !topic_match_worker(root, topic.data, &same, &kind) ||
+	    !worker_may_subscribe(kind) || kind == WORKER_TOPIC_PRESENCE)
 		jread_fail(r, "topic", "a worker does not receive '%.60s'", name);
 	else
 		memcpy(order->topic, topic.data, topic.len + 1);
@@ -257,8 +262,8 @@ static void read_topic(struct jread *r, const char *root, const struct worker_id
 
 static void deliver(struct connset *set, struct session *s, const struct send_order *order)
 {
-	publish_to_session(set->publish, s->client_id, s->websockets, order->topic, order->payload,
-	                   order->len, s->version == 5 ? order->expiry_s : 0);
+	publish_to_session(set->publish, s->client_id, s->websockets, order->topic,
+			   order->payload, order->len, s->version == 5 ? order->expiry_s : 0);
 	s->messages_out++;
 	s->bytes_out += (int64_t)order->len;
 }
@@ -267,16 +272,15 @@ static struct session *newest_live(const struct conn *conn)
 {
 	struct session *s, *newest = NULL;
 
-	TAILQ_FOREACH (s, &conn->sessions, of_conn)
-		if (s->state == SESSION_LIVE &&
-		    (newest == NULL || s->generation > newest->generation))
-			newest = s;
+	TAILQ_FOREACH(s, &conn->sessions, of_conn)
+	if (s->state == SESSION_LIVE && (newest == NULL || s->generation > newest->generation))
+		newest = s;
 	return newest;
 }
 
 /* Delivers to the live sessions that the target names; how many they were, and the newest. */
 static int deliver_to_targets(struct connset *set, struct conn *conn,
-                              const struct send_order *order, int64_t *generation)
+			      const struct send_order *order, int64_t *generation)
 {
 	struct session *s;
 	bool all = strcmp(order->target, "all") == 0;
@@ -290,8 +294,10 @@ static int deliver_to_targets(struct connset *set, struct conn *conn,
 		*generation = s->generation;
 		return 1;
 	}
-	TAILQ_FOREACH (s, &conn->sessions, of_conn) {
-		if (s->state != SESSION_LIVE || (!all && strcmp(s->client_id, order->target) != 0))
+	TAILQ_FOREACH(s, &conn->sessions, of_conn)
+	{
+		if (s->state != SESSION_LIVE ||
+		    (!all && strcmp(s->client_id, order->target) != 0))
 			continue;
 		deliver(set, s, order);
 		if (s->generation > *generation)
@@ -322,7 +328,7 @@ enum err_code control_send(struct control_call *call)
 	n = conn != NULL ? deliver_to_targets(c->conns, conn, &order, &generation) : 0;
 	if (n == 0)
 		return is_known(c, &id) ? err_set(call->e, ERR_NOT_CONNECTED, NULL)
-		                        : err_set(call->e, ERR_WORKER_NOT_FOUND, NULL);
+					: err_set(call->e, ERR_WORKER_NOT_FOUND, NULL);
 	jwrite_i64(call->out, "generation", generation);
 	jwrite_i64(call->out, "sessions", n);
 	return ERR_OK;
@@ -349,8 +355,8 @@ enum err_code control_disconnect(struct control_call *call)
 {
 	const char *client_id = jread_str_or(&call->in, "client_id", 1, CLIENT_ID_MAX, NULL);
 	const char *code = jread_str_or(&call->in, "code", 1, 32, "KICKED");
-	const char *message =
-		jread_str_or(&call->in, "message", 0, MESSAGE_TEXT_MAX, "closed by an operator");
+	const char *message = jread_str_or(&call->in, "message", 0, MESSAGE_TEXT_MAX,
+					   "closed by an operator");
 	struct worker_id id;
 	size_t i = 0;
 	int n;
@@ -364,7 +370,7 @@ enum err_code control_disconnect(struct control_call *call)
 		return call->e->code;
 	}
 	n = conn_close_sessions(call->control->conns, &id, close_codes[i].reason, code, message,
-	                        client_id != NULL ? has_client_id : NULL, client_id);
+				client_id != NULL ? has_client_id : NULL, client_id);
 	if (n == 0)
 		return err_set(call->e, ERR_NOT_CONNECTED, NULL);
 	jwrite_i64(call->out, "sessions", n);

@@ -42,7 +42,7 @@ static void read_revision(struct jread *r, struct revision *out)
 }
 
 static enum err_code read_token(struct json_object *obj, size_t index, struct dir_token *out,
-                                struct err *e)
+				struct err *e)
 {
 	const char *hash, *role;
 	struct jread r;
@@ -67,7 +67,8 @@ static void read_tokens(struct jread *r, struct dir_entry *out)
 		return;
 	out->tokens_len = (int)json_object_array_length(list);
 	for (size_t i = 0; i < (size_t)out->tokens_len; i++)
-		if (read_token(json_object_array_get_idx(list, i), i, &out->tokens[i], &e) != ERR_OK) {
+		if (read_token(json_object_array_get_idx(list, i), i, &out->tokens[i], &e) !=
+		    ERR_OK) {
 			jread_fail(r, "token_hashes", "%s", e.msg);
 			return;
 		}
@@ -77,7 +78,8 @@ static void read_put(struct jread *r, struct dir_entry *out)
 {
 	const char *status = jread_str(r, "status", 1, 32);
 
-	if (status != NULL && (!dir_status_parse(status, &out->status) || out->status == DIR_DELETED))
+	if (status != NULL &&
+	    (!dir_status_parse(status, &out->status) || out->status == DIR_DELETED))
 		jread_fail(r, "status", "must be active, update_required or revoked");
 	read_tokens(r, out);
 }
@@ -124,7 +126,7 @@ static enum err_code check_epochs(struct control_call *call, const struct entrie
 }
 
 static enum err_code apply_entries(struct control_call *call, const struct entries *entries,
-                                   bool in_sync)
+				   bool in_sync)
 {
 	struct control *c = call->control;
 	int counts[3] = {0}; /* by enum dir_change */
@@ -223,7 +225,7 @@ enum err_code control_get_directory(struct control_call *call)
 	jwrite_array(call->out, "workers");
 	if (limit > 0)
 		more = store_page(call->control->store, STORE_DIRECTORY, after, (size_t)limit,
-		                  write_entry, call->out, next);
+				  write_entry, call->out, next);
 	jwrite_array_end(call->out);
 	jwrite_str(call->out, "next", more ? next : NULL);
 	return ERR_OK;
@@ -239,7 +241,7 @@ enum err_code control_begin_sync(struct control_call *call)
 
 	if (jread_failed(&call->in) ||
 	    dirsync_begin(call->control->sync, call->control, call->client, epoch, snapshot_n,
-	                  &sync_id, call->e) != ERR_OK)
+			  &sync_id, call->e) != ERR_OK)
 		return call->e->code;
 	jwrite_str(call->out, "sync_id", sync_id);
 	write_summary(call->out, call->control->directory);

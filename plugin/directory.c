@@ -64,7 +64,8 @@ static void encode(const struct dir_entry *entry, struct buf *out)
 	}
 }
 
-bool dir_entry_decode(const char *key, size_t key_len, struct slice value, struct dir_entry *out)
+bool dir_entry_decode(const char *key, size_t key_len, struct slice value,
+		      struct dir_entry *out)
 {
 	struct dec d;
 
@@ -105,7 +106,7 @@ bool directory_owns(struct directory *d, const char *user)
 }
 
 const struct dir_token *dir_entry_token(const struct dir_entry *entry,
-                                        const struct token_hash *hash)
+					const struct token_hash *hash)
 {
 	const struct dir_token *found = NULL;
 
@@ -116,7 +117,7 @@ const struct dir_token *dir_entry_token(const struct dir_entry *entry,
 }
 
 bool directory_token_of_other(struct directory *d, const struct token_hash *hash,
-                              const struct worker_id *id)
+			      const struct worker_id *id)
 {
 	struct slice owner;
 
@@ -132,7 +133,8 @@ static void count_one(void *arg, const char *key, size_t key_len, struct slice v
 	struct dir_entry entry;
 
 	if (!dir_entry_decode(key, key_len, value, &entry)) {
-		log_error("directory", "a record of %zu bytes is damaged and was left out", value.len);
+		log_error("directory", "a record of %zu bytes is damaged and was left out",
+			  value.len);
 		return;
 	}
 	if (entry.status != DIR_DELETED)
@@ -162,12 +164,12 @@ void directory_open(struct directory *d, struct store *store)
 
 /* How an entry relates to what is known of the worker. */
 static enum dir_change compare(const struct directory *d, const struct dir_entry *known,
-                               const struct dir_entry *entry)
+			       const struct dir_entry *entry)
 {
 	if (strcmp(known->revision.epoch, entry->revision.epoch) != 0) {
 		/* The old epoch's bridge must not undo what the new one's has put already. */
 		bool known_is_newer = d->sync_epoch[0] != '\0' &&
-		                      strcmp(known->revision.epoch, d->sync_epoch) == 0;
+				      strcmp(known->revision.epoch, d->sync_epoch) == 0;
 
 		return known_is_newer ? DIR_STALE : DIR_APPLIED;
 	}
@@ -177,23 +179,24 @@ static enum dir_change compare(const struct directory *d, const struct dir_entry
 }
 
 static enum err_code write_tokens(struct directory *d, const struct dir_entry *before,
-                                  const struct dir_entry *entry, struct err *e)
+				  const struct dir_entry *entry, struct err *e)
 {
 	for (int i = 0; i < before->tokens_len; i++)
 		if (dir_entry_token(entry, &before->tokens[i].hash) == NULL &&
 		    !directory_token_of_other(d, &before->tokens[i].hash, &entry->id) &&
 		    store_delete(d->store, STORE_TOKENS, before->tokens[i].hash.bytes,
-		                 TOKEN_HASH_BYTES, e) != ERR_OK)
+				 TOKEN_HASH_BYTES, e) != ERR_OK)
 			return e->code;
 	for (int i = 0; i < entry->tokens_len; i++)
-		if (store_put(d->store, STORE_TOKENS, entry->tokens[i].hash.bytes, TOKEN_HASH_BYTES,
-		              entry->id.text, strlen(entry->id.text), e) != ERR_OK)
+		if (store_put(d->store, STORE_TOKENS, entry->tokens[i].hash.bytes,
+			      TOKEN_HASH_BYTES, entry->id.text, strlen(entry->id.text),
+			      e) != ERR_OK)
 			return e->code;
 	return ERR_OK;
 }
 
 static enum err_code write_entry(struct directory *d, const struct dir_entry *entry,
-                                 struct err *e)
+				 struct err *e)
 {
 	struct buf record;
 
@@ -202,14 +205,14 @@ static enum err_code write_entry(struct directory *d, const struct dir_entry *en
 	if (record.failed)
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	else
-		(void)(store_put(d->store, STORE_DIRECTORY, entry->id.text, strlen(entry->id.text),
-		                 record.data, record.len, e) == ERR_OK);
+		(void)(store_put(d->store, STORE_DIRECTORY, entry->id.text,
+				 strlen(entry->id.text), record.data, record.len, e) == ERR_OK);
 	buf_fini(&record);
 	return e->code;
 }
 
 static enum err_code replace(struct directory *d, const struct dir_entry *before,
-                             const struct dir_entry *entry, struct err *e)
+			     const struct dir_entry *entry, struct err *e)
 {
 	if (write_tokens(d, before, entry, e) != ERR_OK || write_entry(d, entry, e) != ERR_OK)
 		return e->code;
@@ -220,7 +223,7 @@ static enum err_code replace(struct directory *d, const struct dir_entry *before
 }
 
 enum err_code directory_apply(struct directory *d, const struct dir_entry *entry,
-                              struct dir_entry *before, enum dir_change *change, struct err *e)
+			      struct dir_entry *before, enum dir_change *change, struct err *e)
 {
 	const char *epoch = entry->revision.epoch;
 	bool known = directory_get(d, &entry->id, before);
@@ -237,12 +240,12 @@ enum err_code directory_apply(struct directory *d, const struct dir_entry *entry
 }
 
 enum err_code directory_drop(struct directory *d, const struct dir_entry *tombstone,
-                             struct dir_entry *before, bool *dropped, struct err *e)
+			     struct dir_entry *before, bool *dropped, struct err *e)
 {
 	e->code = ERR_OK;
 	*dropped = directory_get(d, &tombstone->id, before) && before->status != DIR_DELETED &&
-	           (strcmp(before->revision.epoch, tombstone->revision.epoch) != 0 ||
-	            before->revision.n <= tombstone->revision.n);
+		   (strcmp(before->revision.epoch, tombstone->revision.epoch) != 0 ||
+		    before->revision.n <= tombstone->revision.n);
 	return *dropped ? replace(d, before, tombstone, e) : ERR_OK;
 }
 
@@ -250,8 +253,8 @@ enum err_code directory_set_epoch(struct directory *d, const char *epoch, struct
 {
 	if (strcmp(d->epoch, epoch) == 0)
 		return ERR_OK;
-	if (store_put(d->store, STORE_META, META_EPOCH, strlen(META_EPOCH), epoch, strlen(epoch),
-	              e) != ERR_OK)
+	if (store_put(d->store, STORE_META, META_EPOCH, strlen(META_EPOCH), epoch,
+		      strlen(epoch), e) != ERR_OK)
 		return e->code;
 	snprintf(d->epoch, sizeof(d->epoch), "%s", epoch);
 	d->max_n = 0; /* whoever sets it raises this to the snapshot's n */

@@ -43,10 +43,10 @@ enum dir_change { DIR_APPLIED, DIR_UNCHANGED, DIR_STALE };
 
 struct directory {
 	struct store *store;
-	char epoch[EPOCH_MAX + 1];	/* "" before the first synchronisation */
+	char epoch[EPOCH_MAX + 1];      /* "" before the first synchronisation */
 	char sync_epoch[EPOCH_MAX + 1]; /* of the one under way; "" when there is none */
-	int64_t max_n;			/* greatest n of this epoch */
-	int64_t live;			/* entries without tombstones */
+	int64_t max_n;                  /* greatest n of this epoch */
+	int64_t live;                   /* entries without tombstones */
 };
 
 /* Counts what is stored. */
@@ -62,28 +62,29 @@ bool directory_owns(struct directory *d, const char *user);
 /* Applies the entry unless it is older than what is known. *before gets what was there (status
  * DIR_DELETED if nothing was). Errors: ERR_EPOCH_MISMATCH and the store's. */
 enum err_code directory_apply(struct directory *d, const struct dir_entry *entry,
-                              struct dir_entry *before, enum dir_change *change, struct err *e)
-	MUST_CHECK;
+			      struct dir_entry *before, enum dir_change *change,
+			      struct err *e) MUST_CHECK;
 
 /* Puts a tombstone where a synchronisation did not mention a worker: unless the entry is of the
  * tombstone's epoch and newer (it was put meanwhile), or a tombstone already. */
 enum err_code directory_drop(struct directory *d, const struct dir_entry *tombstone,
-                             struct dir_entry *before, bool *dropped, struct err *e) MUST_CHECK;
+			     struct dir_entry *before, bool *dropped, struct err *e) MUST_CHECK;
 
 /* Makes `epoch` the directory's. */
-enum err_code directory_set_epoch(struct directory *d, const char *epoch, struct err *e)
-	MUST_CHECK;
+enum err_code directory_set_epoch(struct directory *d, const char *epoch,
+				  struct err *e) MUST_CHECK;
 
 /* Another worker than `id` has this token. */
 bool directory_token_of_other(struct directory *d, const struct token_hash *hash,
-                              const struct worker_id *id);
+			      const struct worker_id *id);
 
 /* The token of the entry that has this hash, NULL if none has. Constant time in the hash. */
 const struct dir_token *dir_entry_token(const struct dir_entry *entry,
-                                        const struct token_hash *hash);
+					const struct token_hash *hash);
 
 /* Decodes a stored record (for store_page() visitors). False if it is damaged. */
-bool dir_entry_decode(const char *key, size_t key_len, struct slice value, struct dir_entry *out);
+bool dir_entry_decode(const char *key, size_t key_len, struct slice value,
+		      struct dir_entry *out);
 
 const char *dir_status_name(enum dir_status status);
 bool dir_status_parse(const char *text, enum dir_status *status);

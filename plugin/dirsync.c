@@ -89,8 +89,8 @@ static void lapse(struct dirsync *s, struct control *c)
 }
 
 enum err_code dirsync_begin(struct dirsync *s, struct control *c, const void *client,
-                            const char *epoch, int64_t snapshot_n, const char **sync_id,
-                            struct err *e)
+			    const char *epoch, int64_t snapshot_n, const char **sync_id,
+			    struct err *e)
 {
 	uint8_t random[SYNC_ID_LEN / 2];
 
@@ -110,7 +110,7 @@ enum err_code dirsync_begin(struct dirsync *s, struct control *c, const void *cl
 }
 
 enum err_code dirsync_check(struct dirsync *s, const void *client, const char *sync_id,
-                            struct err *e)
+			    struct err *e)
 {
 	if (s->phase != OPEN || s->client != client || strcmp(s->id, sync_id) != 0)
 		return err_set(e, ERR_SYNC_MISMATCH, "no such synchronisation is open");
@@ -135,12 +135,13 @@ enum err_code dirsync_mention(struct dirsync *s, const struct worker_id *id, str
 	return ERR_OK;
 }
 
-enum err_code dirsync_end(struct dirsync *s, struct control_call *call, int64_t count, bool force)
+enum err_code dirsync_end(struct dirsync *s, struct control_call *call, int64_t count,
+			  bool force)
 {
 	if ((size_t)count != s->mentioned.len)
 		return err_set(call->e, ERR_SYNC_MISMATCH,
-		               "count: %zu workers were put in this synchronisation",
-		               s->mentioned.len);
+			       "count: %zu workers were put in this synchronisation",
+			       s->mentioned.len);
 	s->phase = SCANNING;
 	s->force = force;
 	s->route = *call->route;
@@ -164,24 +165,24 @@ static bool token_is_gone(const struct session *session, const void *entry)
 }
 
 void dirsync_enforce(struct control *c, const struct dir_entry *before,
-                     const struct dir_entry *entry)
+		     const struct dir_entry *entry)
 {
 	switch (entry->status) {
 	case DIR_DELETED:
 		conn_close_sessions(c->conns, &entry->id, REASON_DELETED, "WORKER_DELETED",
-		                    "this worker was deleted", NULL, NULL);
+				    "this worker was deleted", NULL, NULL);
 		if (before->status != DIR_DELETED)
 			conn_forget(c->conns, &entry->id);
 		return;
 	case DIR_REVOKED:
 		conn_close_sessions(c->conns, &entry->id, REASON_REVOKED, "WORKER_REVOKED",
-		                    "this worker was revoked", NULL, NULL);
+				    "this worker was revoked", NULL, NULL);
 		return;
 	case DIR_ACTIVE:
 	case DIR_UPDATE_REQUIRED:
 		conn_close_sessions(c->conns, &entry->id, REASON_REVOKED, "TOKEN_REVOKED",
-		                    "the token of this session is no longer valid", token_is_gone,
-		                    entry);
+				    "the token of this session is no longer valid",
+				    token_is_gone, entry);
 		return;
 	}
 }
@@ -225,8 +226,9 @@ static void finish(struct dirsync *s, struct control *c, struct err *e)
 			c->directory->max_n = s->snapshot_n;
 		jwrite_begin(&w, &data);
 		jwrite_i64(&w, "dropped", (int64_t)s->dropped);
-		log_info("directory", "in step: epoch=%.8s n=%lld workers=%lld dropped=%zu", s->epoch,
-		         (long long)s->snapshot_n, (long long)c->directory->live, s->dropped);
+		log_info("directory", "in step: epoch=%.8s n=%lld workers=%lld dropped=%zu",
+			 s->epoch, (long long)s->snapshot_n, (long long)c->directory->live,
+			 s->dropped);
 	}
 	control_answer(c, &s->route, "endSync", s->correlation, &data, e, true);
 	buf_fini(&data);
@@ -239,16 +241,17 @@ static void scan(struct dirsync *s, struct control *c)
 	char next[STORE_KEY_MAX + 1];
 	struct err e = {0};
 
-	if (store_page(c->store, STORE_DIRECTORY, s->after[0] != '\0' ? s->after : NULL, SLICE_SCAN,
-	               scan_one, s, next)) {
+	if (store_page(c->store, STORE_DIRECTORY, s->after[0] != '\0' ? s->after : NULL,
+		       SLICE_SCAN, scan_one, s, next)) {
 		memcpy(s->after, next, sizeof(next));
 		return;
 	}
 	if (s->drop_failed)
 		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
 	else if (!s->force && s->drop_len * 2 > (size_t)c->directory->live)
-		err_set(&e, ERR_SYNC_TOO_DESTRUCTIVE, "would drop %zu of %lld workers: needs force",
-		        s->drop_len, (long long)c->directory->live);
+		err_set(&e, ERR_SYNC_TOO_DESTRUCTIVE,
+			"would drop %zu of %lld workers: needs force", s->drop_len,
+			(long long)c->directory->live);
 	if (e.code != ERR_OK)
 		finish(s, c, &e);
 	else
@@ -256,7 +259,7 @@ static void scan(struct dirsync *s, struct control *c)
 }
 
 static void drop_one(struct dirsync *s, struct control *c, const struct worker_id *id,
-                     struct err *e)
+		     struct err *e)
 {
 	struct dir_entry tombstone = {
 		.id = *id, .status = DIR_DELETED, .revision = {.n = s->snapshot_n}};
@@ -264,7 +267,8 @@ static void drop_one(struct dirsync *s, struct control *c, const struct worker_i
 	bool dropped;
 
 	memcpy(tombstone.revision.epoch, s->epoch, sizeof(s->epoch));
-	if (directory_drop(c->directory, &tombstone, &before, &dropped, e) != ERR_OK || !dropped)
+	if (directory_drop(c->directory, &tombstone, &before, &dropped, e) != ERR_OK ||
+	    !dropped)
 		return;
 	s->dropped++;
 	dirsync_enforce(c, &before, &tombstone);

@@ -27,8 +27,8 @@ int on_reload(int event, void *event_data, void *userdata)
 
 	(void)event;
 	(void)event_data;
-	/* SIGHUP: every known client is about to be authenticated again. Returning anything but 0
-	 * would end Mosquitto 2.1. */
+	/* SIGHUP: every known client is about to be authenticated again. Returning anything but
+	 * 0 would end Mosquitto 2.1. */
 	p->reloading = true;
 	return MOSQ_ERR_SUCCESS;
 }
@@ -43,23 +43,25 @@ static void read_login(const struct mosquitto_evt_basic_auth *ev, struct login *
 	if (address != NULL && strncmp(address, "::ffff:", 7) == 0)
 		address += 7;
 	*out = (struct login){.client = ev->client,
-	                      .client_id = mosquitto_client_id(ev->client),
-	                      .username = ev->username,
-	                      .password = ev->password,
-	                      .address = address != NULL ? address : "",
-	                      .websockets = mosquitto_client_protocol(ev->client) == mp_websockets,
-	                      .clean = mosquitto_client_clean_session(ev->client),
-	                      .version = mosquitto_client_protocol_version(ev->client),
-	                      .keepalive = mosquitto_client_keepalive(ev->client)};
+			      .client_id = mosquitto_client_id(ev->client),
+			      .username = ev->username,
+			      .password = ev->password,
+			      .address = address != NULL ? address : "",
+			      .websockets =
+				      mosquitto_client_protocol(ev->client) == mp_websockets,
+			      .clean = mosquitto_client_clean_session(ev->client),
+			      .version = mosquitto_client_protocol_version(ev->client),
+			      .keepalive = mosquitto_client_keepalive(ev->client)};
 }
 
 static void check_ticks(struct plugin *p)
 {
-	if (p->conns.turn > 0 || p->said_no_tick || clock_mono_us() - p->started_us < NO_TICK_US)
+	if (p->conns.turn > 0 || p->said_no_tick ||
+	    clock_mono_us() - p->started_us < NO_TICK_US)
 		return;
 	p->said_no_tick = true;
 	log_error("plugin", "the broker raises no tick events, so nothing can work: Mosquitto "
-	                    "2.0.11 does so under per_listener_settings true; set it to false");
+			    "2.0.11 does so under per_listener_settings true; set it to false");
 }
 
 static bool has_its_token(const struct session *s, const struct login *login)
@@ -80,18 +82,19 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 	const struct session *s;
 
 	s = connset_session(&p->conns, login->client);
-	if (s != NULL && login->client_id != NULL && strcmp(s->client_id, login->client_id) == 0 &&
+	if (s != NULL && login->client_id != NULL &&
+	    strcmp(s->client_id, login->client_id) == 0 &&
 	    (p->reloading || (s->state != SESSION_ENDED && has_its_token(s, login)))) {
 		*rc = s->state == SESSION_PENDING || s->state == SESSION_LIVE ? MOSQ_ERR_SUCCESS
-		                                                              : MOSQ_ERR_AUTH;
+									      : MOSQ_ERR_AUTH;
 		return true;
 	}
 	if (!p->reloading)
 		return false;
 	/* A client that we do not know, over TCP, in the turn of a reload: not a new login, for
 	 * those were read before the reload began, but a session that outlived its connection
-	 * (MQTT 5 session expiry). It ends here. On 2.0 WebSockets are read after the reload, so
-	 * there it is a login like any other. */
+	 * (MQTT 5 session expiry). It ends here. On 2.0 WebSockets are read after the reload,
+	 * so there it is a login like any other. */
 	*rc = MOSQ_ERR_AUTH;
 	return s == NULL && !login->websockets;
 }
@@ -129,15 +132,16 @@ int on_basic_auth(int event, void *event_data, void *userdata)
 
 	(void)event;
 	read_login(ev, &login);
-	control = login.username != NULL && options_is_control_user(&p->options, login.username);
+	control =
+		login.username != NULL && options_is_control_user(&p->options, login.username);
 	if (!control && login.username != NULL && directory_owns(&p->directory, login.username))
 		return login_worker(p, &login);
 	session_reused(&p->conns, login.client);
-	/* Somebody else. The broker throws out whoever has the client id, so nobody may come with a
-	 * worker's. */
+	/* Somebody else. The broker throws out whoever has the client id, so nobody may come
+	 * with a worker's. */
 	if (admit_is_worker_client_id(&p->directory, login.client_id, &id)) {
 		audit_refused(&p->audit, REFUSED_CLIENT_ID_REFUSED, id.text, login.client_id,
-		              login.address);
+			      login.address);
 		return MOSQ_ERR_AUTH;
 	}
 	if (control)
@@ -181,7 +185,7 @@ static bool to_op(int access, enum access_op *op)
 }
 
 static bool is_kind(const struct plugin *p, const char *topic, const struct worker_id *worker,
-                    enum worker_topic kind)
+		    enum worker_topic kind)
 {
 	enum worker_topic found;
 	struct worker_id id;
@@ -218,7 +222,7 @@ static void count_message(struct session *s, enum access_op op, uint32_t len)
 
 /* A write that passes: a will, or a message; and whether its payload may pass. */
 static enum access check_write(struct plugin *p, struct session *s,
-                               const struct mosquitto_evt_acl_check *ev)
+			       const struct mosquitto_evt_acl_check *ev)
 {
 	char detail[PRESENCE_DETAIL_MAX + 1];
 	bool has_detail;
@@ -227,15 +231,15 @@ static enum access check_write(struct plugin *p, struct session *s,
 		has_detail = report_will_reason(ev->payload, ev->payloadlen, detail);
 		session_will(&p->conns, s, has_detail ? detail : NULL);
 	} else if (ev->payloadlen > REPORTED_MAX_BYTES &&
-	           is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE)) {
+		   is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE)) {
 		return ACCESS_DENY;
 	}
 	return ACCESS_ALLOW;
 }
 
 static enum access check_session_access(struct plugin *p, struct session *s,
-                                        const struct mosquitto_evt_acl_check *ev,
-                                        const struct access_request *rq)
+					const struct mosquitto_evt_acl_check *ev,
+					const struct access_request *rq)
 {
 	enum access access;
 
@@ -243,7 +247,8 @@ static enum access check_session_access(struct plugin *p, struct session *s,
 	if (!p->conns.has_connect_event)
 		session_accept(&p->conns, s);
 	access = access_worker(&p->rules, &s->conn->id, phase_of(s), rq);
-	/* After the end a write can only be the will: a loss, whatever becomes of the message. */
+	/* After the end a write can only be the will: a loss, whatever becomes of the message.
+	 */
 	if (s->state == SESSION_ENDED && rq->op == ACCESS_WRITE)
 		session_will(&p->conns, s, NULL);
 	if (access == ACCESS_ALLOW && rq->op == ACCESS_WRITE)
@@ -257,8 +262,8 @@ static enum access check_session_access(struct plugin *p, struct session *s,
  * session that outlived its connection; or the broker asking on behalf of a retained message's
  * author (check_retain_source), with a pointer to nothing. */
 static enum access check_absent_worker(struct plugin *p, const char *username,
-                                       const struct mosquitto_evt_acl_check *ev,
-                                       const struct access_request *rq)
+				       const struct mosquitto_evt_acl_check *ev,
+				       const struct access_request *rq)
 {
 	char detail[PRESENCE_DETAIL_MAX + 1];
 	struct worker_id id;
@@ -311,11 +316,13 @@ int on_message(int event, void *event_data, void *userdata)
 	(void)event;
 	if (s == NULL || ev->topic == NULL)
 		return MOSQ_ERR_SUCCESS;
-	/* A will raises no message event: what looked like one was a message of a live client. */
+	/* A will raises no message event: what looked like one was a message of a live client.
+	 */
 	if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL))
 		session_not_will(s);
 	else if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE) &&
-	         report_state(p->store, &s->conn->id, ev->payload, ev->payloadlen, &e) != ERR_OK)
+		 report_state(p->store, &s->conn->id, ev->payload, ev->payloadlen, &e) !=
+			 ERR_OK)
 		log_debug("report", "worker=%s state left out: %s", s->conn->id.text, e.msg);
 	return MOSQ_ERR_SUCCESS;
 }
@@ -332,11 +339,11 @@ static void read_route(const struct mosquitto_evt_control *ev, struct control_ro
 	if (ev->properties == NULL)
 		return;
 	if (mosquitto_property_read_string(ev->properties, MQTT_PROP_RESPONSE_TOPIC, &topic,
-	                                   false) != NULL &&
+					   false) != NULL &&
 	    strlen(topic) < sizeof(out->topic))
 		memcpy(out->topic, topic, strlen(topic) + 1);
-	if (mosquitto_property_read_binary(ev->properties, MQTT_PROP_CORRELATION_DATA, &correlation,
-	                                   &len, false) != NULL &&
+	if (mosquitto_property_read_binary(ev->properties, MQTT_PROP_CORRELATION_DATA,
+					   &correlation, &len, false) != NULL &&
 	    len <= sizeof(out->correlation)) {
 		memcpy(out->correlation, correlation, len);
 		out->correlation_len = len;

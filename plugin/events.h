@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* events.h - the broker's callbacks. Its structs and error numbers stop in events.c; versions of
- * the broker differ there and nowhere else (docs/adr/0001-broker-versions.md).
- * All have the broker's callback signature; userdata is the struct plugin. */
+/* events.h - the broker's callbacks. Its structs and error numbers stop in events.c; versions
+ * of the broker differ there and nowhere else (docs/adr/0001-broker-versions.md). All have the
+ * broker's callback signature; userdata is the struct plugin. */
 #pragma once
 
 /* Numbers of events that Mosquitto 2.1 added. A broker that lacks them answers the registration

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEADER_BYTES 16			   /* length, CRC */
-#define RECORD_MAX (1024 * 1024)	   /* far above the largest record, 8 KiB of state */
+#define HEADER_BYTES 16                      /* length, CRC */
+#define RECORD_MAX (1024 * 1024)             /* far above the largest record, 8 KiB of state */
 #define FILE_MAX_BYTES (1024L * 1024 * 1024) /* refuse to read a file that cannot be ours */
 
 enum { FLAG_DELETED = 1 };
@@ -51,11 +51,14 @@ static int open_one(const char *dir, int index)
 
 enum err_code journal_open(struct journal *j, const char *dir, struct err *e)
 {
-	*j = (struct journal){.fd = {-1, -1}};
+	*j = (struct journal){
+		.fd = {-1, -1}
+        };
 	for (int i = 0; i < 2; i++) {
 		j->fd[i] = open_one(dir, i);
 		if (j->fd[i] < 0) {
-			err_set(e, ERR_STORE_UNAVAILABLE, "%s/journal.%d: %s", dir, i, strerror(errno));
+			err_set(e, ERR_STORE_UNAVAILABLE, "%s/journal.%d: %s", dir, i,
+				strerror(errno));
 			journal_close(j);
 			return e->code;
 		}
@@ -144,7 +147,8 @@ static enum err_code read_file(int fd, struct buf *out, struct err *e)
 	buf_init(out, (size_t)st.st_size);
 	at = buf_reserve(out, (size_t)st.st_size);
 	while (at != NULL && out->len < (size_t)st.st_size) {
-		ssize_t n = pread(fd, at + out->len, (size_t)st.st_size - out->len, (off_t)out->len);
+		ssize_t n = pread(fd, at + out->len, (size_t)st.st_size - out->len,
+				  (off_t)out->len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -192,7 +196,7 @@ static uint64_t first_lsn(const struct buf *file)
 }
 
 static enum err_code replay_file(const struct buf *file, journal_replay_f fn, void *arg,
-                                 struct err *e)
+				 struct err *e)
 {
 	struct journal_record r;
 	size_t pos = 0;
@@ -202,7 +206,7 @@ static enum err_code replay_file(const struct buf *file, journal_replay_f fn, vo
 			return e->code;
 	if (pos < file->len)
 		log_warn("journal", "%zu bytes at the end are not whole and were left out",
-		         file->len - pos);
+			 file->len - pos);
 	return ERR_OK;
 }
 

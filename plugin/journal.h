@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* journal.h - two append-only files that carry records from the broker's turn, in which they were
- * made, to their commit in LMDB a few milliseconds later.
+/* journal.h - two append-only files that carry records from the broker's turn, in which they
+ * were made, to their commit in LMDB a few milliseconds later.
  *
- * Appending is a write() into the page cache: it survives the death of the process, and costs no
- * wait for a disk. The active file takes what is written; when a batch is handed to the store
- * thread the files change places, and the thread empties the sealed one after its commit.
- * A record: length, CRC-32C, then lsn, database, flags, key length, key, value. What a power cut
- * left torn fails its CRC and ends the replay of that file; LMDB is then older, but whole.
+ * Appending is a write() into the page cache: it survives the death of the process, and costs
+ * no wait for a disk. The active file takes what is written; when a batch is handed to the
+ * store thread the files change places, and the thread empties the sealed one after its commit.
+ * A record: length, CRC-32C, then lsn, database, flags, key length, key, value. What a power
+ * cut left torn fails its CRC and ends the replay of that file; LMDB is then older, but whole.
  *
  * Owns:   its two descriptors, opened at start since the broker drops its privileges later.
  * Thread: journal_append() and journal_swap() the broker's; journal_clear() the store's.
@@ -33,22 +33,25 @@ struct journal_record {
 };
 
 typedef enum err_code (*journal_replay_f)(void *arg, const struct journal_record *r,
-                                          struct err *e);
+					  struct err *e);
 
 /* Opens (creates) `dir`/journal.0 and journal.1. */
 enum err_code journal_open(struct journal *j, const char *dir, struct err *e) MUST_CHECK;
 void journal_close(struct journal *j);
 
 /* Calls fn for every whole record of both files, in order of lsn. */
-enum err_code journal_replay(struct journal *j, journal_replay_f fn, void *arg, struct err *e)
-	MUST_CHECK;
+enum err_code journal_replay(struct journal *j, journal_replay_f fn, void *arg,
+			     struct err *e) MUST_CHECK;
 
 /* Adds the record's bytes to out; journal_append() then writes many at once. */
 void journal_encode(struct buf *out, const struct journal_record *r);
 
-/* ERR_STORE_UNAVAILABLE when the disk is full or broken: nothing of `bytes` stays in the file. */
-enum err_code journal_append(struct journal *j, const struct buf *bytes, struct err *e) MUST_CHECK;
+/* ERR_STORE_UNAVAILABLE when the disk is full or broken: nothing of `bytes` stays in the file.
+ */
+enum err_code journal_append(struct journal *j, const struct buf *bytes,
+			     struct err *e) MUST_CHECK;
 
-/* Seals the active file, which is returned for journal_clear(), and makes the other one active. */
+/* Seals the active file, which is returned for journal_clear(), and makes the other one active.
+ */
 int journal_swap(struct journal *j);
 void journal_clear(const struct journal *j, int sealed);

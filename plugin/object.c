@@ -69,8 +69,8 @@ enum err_code object_save(struct store *s, const struct object *object, struct e
 	if (record.failed)
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	else
-		(void)(store_put(s, STORE_OBJECTS, id, strlen(id), record.data, record.len, e) ==
-		       ERR_OK);
+		(void)(store_put(s, STORE_OBJECTS, id, strlen(id), record.data, record.len,
+				 e) == ERR_OK);
 	buf_fini(&record);
 	return e->code;
 }
@@ -92,7 +92,7 @@ bool reported_load(struct store *s, const struct worker_id *id, struct reported_
 }
 
 enum err_code reported_save(struct store *s, const struct worker_id *id,
-                            const struct reported_state *state, struct err *e)
+			    const struct reported_state *state, struct err *e)
 {
 	struct buf record;
 
@@ -106,7 +106,7 @@ enum err_code reported_save(struct store *s, const struct worker_id *id,
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	else
 		(void)(store_put(s, STORE_REPORTED, id->text, strlen(id->text), record.data,
-		                 record.len, e) == ERR_OK);
+				 record.len, e) == ERR_OK);
 	buf_fini(&record);
 	return e->code;
 }

@@ -18,7 +18,8 @@ struct object {
 };
 
 bool object_load(struct store *s, const struct worker_id *id, struct object *out);
-enum err_code object_save(struct store *s, const struct object *object, struct err *e) MUST_CHECK;
+enum err_code object_save(struct store *s, const struct object *object,
+			  struct err *e) MUST_CHECK;
 
 /* Decodes a record (for store_page() visitors). False if it is damaged. */
 bool object_decode(const char *key, size_t key_len, struct slice value, struct object *out);
@@ -27,12 +28,13 @@ bool object_decode(const char *key, size_t key_len, struct slice value, struct o
 struct reported_state {
 	int64_t at_ms;
 	char engine_status[ENGINE_STATUS_MAX + 1]; /* "" if it gave none */
-	struct slice json;			   /* borrowed from the store */
+	struct slice json;                         /* borrowed from the store */
 };
 
 bool reported_load(struct store *s, const struct worker_id *id, struct reported_state *out);
 enum err_code reported_save(struct store *s, const struct worker_id *id,
-                            const struct reported_state *state, struct err *e) MUST_CHECK;
+			    const struct reported_state *state, struct err *e) MUST_CHECK;
 
 /* Removes object and reported state of a deleted worker. */
-enum err_code object_forget(struct store *s, const struct worker_id *id, struct err *e) MUST_CHECK;
+enum err_code object_forget(struct store *s, const struct worker_id *id,
+			    struct err *e) MUST_CHECK;

@@ -36,17 +36,18 @@ static const struct row {
 };
 
 static enum err_code set_text(const struct row *row, char *field, const char *value,
-                              struct err *e)
+			      struct err *e)
 {
 	if (strlen(value) >= row->size)
-		return err_set(e, ERR_INVALID_REQUEST, "plugin_opt_%s: longer than %zu characters",
-		               row->name, row->size - 1);
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "plugin_opt_%s: longer than %zu characters", row->name,
+			       row->size - 1);
 	memcpy(field, value, strlen(value) + 1);
 	return ERR_OK;
 }
 
 static enum err_code set_number(const struct row *row, void *field, const char *value,
-                                struct err *e)
+				struct err *e)
 {
 	char *end;
 	int64_t n;
@@ -55,24 +56,25 @@ static enum err_code set_number(const struct row *row, void *field, const char *
 	n = strtoll(value, &end, 10);
 	if (errno != 0 || end == value || *end != '\0' || n < row->min || n > row->max)
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "plugin_opt_%s: '%.40s' is not a number from %" PRId64 " to %" PRId64,
-		               row->name, value, row->min, row->max);
+			       "plugin_opt_%s: '%.40s' is not a number from %" PRId64
+			       " to %" PRId64,
+			       row->name, value, row->min, row->max);
 	*(int64_t *)field = n;
 	return ERR_OK;
 }
 
 static enum err_code set_bool(const struct row *row, void *field, const char *value,
-                              struct err *e)
+			      struct err *e)
 {
 	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
 		return err_set(e, ERR_INVALID_REQUEST, "plugin_opt_%s: must be true or false",
-		               row->name);
+			       row->name);
 	*(bool *)field = value[0] == 't';
 	return ERR_OK;
 }
 
 static enum err_code set_row(struct options *out, const struct row *row, const char *value,
-                             struct err *e)
+			     struct err *e)
 {
 	char *field = (char *)out + row->offset;
 
@@ -99,22 +101,24 @@ static const struct row *find_row(const char *name)
 static enum err_code check(struct options *out, struct err *e)
 {
 	if (out->storage_path[0] == '\0')
-		return err_set(e, ERR_INVALID_REQUEST, "plugin_opt_storage_path: must not be empty");
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "plugin_opt_storage_path: must not be empty");
 	if (!topic_root_valid(out->topic_root))
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "plugin_opt_topic_root: must be plain topic levels, not under rollcall/");
+			       "plugin_opt_topic_root: must be plain topic levels, not under "
+			       "rollcall/");
 	if (strcmp(out->transports_text, "any") == 0)
 		out->transports = TRANSPORTS_ANY;
 	else if (strcmp(out->transports_text, "websockets") == 0)
 		out->transports = TRANSPORTS_WEBSOCKETS;
 	else
 		return err_set(e, ERR_INVALID_REQUEST,
-		               "plugin_opt_transports: must be any or websockets");
+			       "plugin_opt_transports: must be any or websockets");
 	return ERR_OK;
 }
 
 enum err_code options_parse(struct options *out, const char *const names[],
-                            const char *const values[], int count, struct err *e)
+			    const char *const values[], int count, struct err *e)
 {
 	*out = (struct options){0};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -124,7 +128,8 @@ enum err_code options_parse(struct options *out, const char *const names[],
 		const struct row *row = find_row(names[i]);
 
 		if (row == NULL)
-			return err_set(e, ERR_INVALID_REQUEST, "plugin_opt_%s: no such option", names[i]);
+			return err_set(e, ERR_INVALID_REQUEST, "plugin_opt_%s: no such option",
+				       names[i]);
 		if (set_row(out, row, values[i], e) != ERR_OK)
 			return e->code;
 	}

@@ -15,8 +15,8 @@ enum transports { TRANSPORTS_ANY, TRANSPORTS_WEBSOCKETS };
 
 struct options {
 	char storage_path[OPTION_TEXT_MAX];
-	char node_id[NODE_ID_MAX + 1];	      /* "" : the stored one, else the host's name */
-	char control_users[OPTION_TEXT_MAX];  /* user names between commas */
+	char node_id[NODE_ID_MAX + 1];       /* "" : the stored one, else the host's name */
+	char control_users[OPTION_TEXT_MAX]; /* user names between commas */
 	char topic_root[TOPIC_ROOT_MAX + 1];
 	char transports_text[16];
 	enum transports transports;
@@ -32,7 +32,7 @@ struct options {
 /* Fills out from name and value pairs, defaults included. Unknown names and bad values are
  * ERR_INVALID_REQUEST, with a message that says which option and what it may be. */
 enum err_code options_parse(struct options *out, const char *const names[],
-                            const char *const values[], int count, struct err *e) MUST_CHECK;
+			    const char *const values[], int count, struct err *e) MUST_CHECK;
 
 /* True if `user` is one of control_users. */
 bool options_is_control_user(const struct options *opt, const char *user);

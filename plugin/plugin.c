@@ -20,7 +20,7 @@ static const struct event {
 	const char *data; /* the control topic */
 	bool may_be_absent;
 } events[] = {
-	/* CONNECT first: whether the broker has it decides how logins are accepted */
+  /* CONNECT first: whether the broker has it decides how logins are accepted */
 	{EVENT_CONNECT,        on_connect,    NULL,          true },
 	{EVENT_CLIENT_OFFLINE, on_disconnect, NULL,          true },
 	{MOSQ_EVT_RELOAD,      on_reload,     NULL,          false},
@@ -32,8 +32,8 @@ static const struct event {
 	{MOSQ_EVT_TICK,        on_tick,       NULL,          false},
 };
 
-/* The one instance of the process: with per_listener_settings true Mosquitto would start one per
- * listener, each seeing a part of the clients. */
+/* The one instance of the process: with per_listener_settings true Mosquitto would start one
+ * per listener, each seeing a part of the clients. */
 static struct {
 	struct plugin *plugin;
 	mosquitto_plugin_id_t *identifier;
@@ -43,7 +43,7 @@ static struct {
 static void broker_log(enum log_level level, const char *subsystem, const char *text)
 {
 	static const int levels[] = {MOSQ_LOG_ERR, MOSQ_LOG_WARNING, MOSQ_LOG_NOTICE,
-	                             MOSQ_LOG_DEBUG};
+				     MOSQ_LOG_DEBUG};
 
 	mosquitto_log_printf(levels[level], "rollcall %s: %s", subsystem, text);
 }
@@ -58,28 +58,28 @@ static void unregister_events(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(events); i++)
 		if (instance.registered[i])
-			mosquitto_callback_unregister(instance.identifier, events[i].id, events[i].fn,
-			                              events[i].data);
+			mosquitto_callback_unregister(instance.identifier, events[i].id,
+						      events[i].fn, events[i].data);
 	memset(instance.registered, 0, sizeof(instance.registered));
 }
 
 static enum err_code register_events(struct plugin *p, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
-		int rc = mosquitto_callback_register(instance.identifier, events[i].id, events[i].fn,
-		                                     events[i].data, p);
+		int rc = mosquitto_callback_register(instance.identifier, events[i].id,
+						     events[i].fn, events[i].data, p);
 
 		if (rc == MOSQ_ERR_SUCCESS)
 			instance.registered[i] = true;
 		else if (!events[i].may_be_absent)
-			return err_set(e, ERR_INTERNAL, "the broker refused event %d: %d", events[i].id,
-			               rc);
+			return err_set(e, ERR_INTERNAL, "the broker refused event %d: %d",
+				       events[i].id, rc);
 	}
 	return ERR_OK;
 }
 
-static enum err_code parse_options(struct plugin *p, const struct mosquitto_opt *opts, int count,
-                                   struct err *e)
+static enum err_code parse_options(struct plugin *p, const struct mosquitto_opt *opts,
+				   int count, struct err *e)
 {
 	const char *names[OPTIONS_MAX], *values[OPTIONS_MAX];
 
@@ -122,7 +122,7 @@ EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supp
 }
 
 EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userdata,
-                                 struct mosquitto_opt *options, int option_count)
+				 struct mosquitto_opt *options, int option_count)
 {
 	struct err e = {0};
 
@@ -130,7 +130,8 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
 	log_set_sink(broker_log);
 	log_set_level(LOG_LEVEL_DEBUG); /* the broker's log_type filters */
 	if (instance.plugin != NULL) {
-		log_error("plugin", "loaded twice: use it once, with per_listener_settings false");
+		log_error("plugin",
+			  "loaded twice: use it once, with per_listener_settings false");
 		return MOSQ_ERR_INVAL;
 	}
 	instance.plugin = calloc(1, sizeof(*instance.plugin));
@@ -145,7 +146,7 @@ EXPORT int mosquitto_plugin_init(mosquitto_plugin_id_t *identifier, void **userd
 }
 
 EXPORT int mosquitto_plugin_cleanup(void *userdata, struct mosquitto_opt *options,
-                                    int option_count)
+				    int option_count)
 {
 	(void)userdata;
 	(void)options;

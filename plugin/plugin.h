@@ -21,15 +21,16 @@ struct plugin {
 	struct connset conns;
 	struct control control;
 	struct audit audit;
-	bool reloading; /* from RELOAD (SIGHUP) to the turn's end: logins may be old acquaintances */
+	bool reloading; /* from RELOAD (SIGHUP) to the turn's end: logins may be old
+			   acquaintances */
 	bool said_no_tick;
 	int64_t started_us;
 };
 
-/* Opens storage, takes a new boot number (durable before the first event), closes what an earlier
- * life left open. Blocks; called from mosquitto_plugin_init() only. */
+/* Opens storage, takes a new boot number (durable before the first event), closes what an
+ * earlier life left open. Blocks; called from mosquitto_plugin_init() only. */
 enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id),
-                           bool has_connect_event, struct err *e) MUST_CHECK;
+			   bool has_connect_event, struct err *e) MUST_CHECK;
 
 /* Notes that the broker was stopped in order, and makes everything durable. */
 void plugin_stop(struct plugin *p);

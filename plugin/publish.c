@@ -15,7 +15,7 @@
 #define EVENT_MAX_BYTES 4096
 #define HEARTBEAT_US 500000
 #define PIECE_BYTES 4096 /* that Mosquitto 2.0.11 sends of a WebSocket's output in a turn */
-#define TURNS_SMALL 2 /* for a message that fits in a piece */
+#define TURNS_SMALL 2    /* for a message that fits in a piece */
 #define TURNS_MAX 1000
 
 struct retained {
@@ -47,7 +47,7 @@ void publish_close(struct publish *p)
 /* Hands a copy of the payload to the broker. The copy must be the broker's own malloc: with
  * mosquitto_broker_publish_copy() Mosquitto 2.0 loses count of its memory. */
 static void send(const char *client_id, const char *topic, const void *payload, size_t len,
-                 int qos, bool retain, mosquitto_property *props)
+		 int qos, bool retain, mosquitto_property *props)
 {
 	void *copy = NULL;
 
@@ -97,7 +97,8 @@ static void flush_batch(struct publish *p)
 	jwrite_raw(&w, NULL, p->batch.data, p->batch.len);
 	jwrite_array_end(&w);
 	jwrite_object_end(&w);
-	/* A batch that memory was too short for shows as a gap in seq, and bridges list anew. */
+	/* A batch that memory was too short for shows as a gap in seq, and bridges list anew.
+	 */
 	if (!out.failed && !p->batch.failed)
 		send(NULL, TOPIC_PRESENCE_BATCH, out.data, out.len, 1, false, NULL);
 	buf_fini(&out);
@@ -107,12 +108,13 @@ static void flush_batch(struct publish *p)
 }
 
 static void queue_retained(struct publish *p, const struct worker_id *id, const void *payload,
-                           size_t len)
+			   size_t len)
 {
 	struct retained *r = malloc(sizeof(*r) + len);
 
 	if (r == NULL) {
-		log_error("publish", "worker=%s retained presence lost: out of memory", id->text);
+		log_error("publish", "worker=%s retained presence lost: out of memory",
+			  id->text);
 		return;
 	}
 	*r = (struct retained){.id = *id, .len = len};
@@ -140,7 +142,8 @@ void publish_presence(struct publish *p, const struct presence *event)
 	if (json.failed) {
 		p->batch.failed = true;
 	} else {
-		/* A full batch leaves at once; seq stays in order since nothing else is queued. */
+		/* A full batch leaves at once; seq stays in order since nothing else is queued.
+		 */
 		if (p->batch_len == BATCH_MAX_EVENTS ||
 		    p->batch.len + json.len + 1 > BATCH_MAX_BYTES)
 			flush_batch(p);
@@ -224,13 +227,13 @@ bool publish_flush(struct publish *p, int64_t now_us)
 }
 
 void publish_to_session(struct publish *p, const char *client_id, bool websockets,
-                        const char *topic, const void *payload, size_t len, uint32_t expiry_s)
+			const char *topic, const void *payload, size_t len, uint32_t expiry_s)
 {
 	mosquitto_property *props = NULL;
 
 	if (expiry_s > 0 &&
 	    mosquitto_property_add_int32(&props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, expiry_s) !=
-	            MOSQ_ERR_SUCCESS)
+		    MOSQ_ERR_SUCCESS)
 		log_warn("publish", "message expiry left out: out of memory");
 	send(client_id, topic, payload, len, 1, false, props);
 	want_turns(p, TURNS_SMALL);
@@ -239,14 +242,14 @@ void publish_to_session(struct publish *p, const char *client_id, bool websocket
 }
 
 void publish_answer(struct publish *p, const char *client_id, const char *topic,
-                    const void *payload, size_t len, const void *correlation,
-                    uint16_t correlation_len)
+		    const void *payload, size_t len, const void *correlation,
+		    uint16_t correlation_len)
 {
 	mosquitto_property *props = NULL;
 
 	if (correlation_len > 0 &&
 	    mosquitto_property_add_binary(&props, MQTT_PROP_CORRELATION_DATA, correlation,
-	                                  correlation_len) != MOSQ_ERR_SUCCESS)
+					  correlation_len) != MOSQ_ERR_SUCCESS)
 		log_warn("publish", "correlation data left out: out of memory");
 	send(client_id, topic, payload, len, 1, false, props);
 	want_turns(p, TURNS_SMALL);

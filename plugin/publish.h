@@ -3,7 +3,8 @@
  *
  * Presence events wait here until the turn's end, when what they tell is in the journal; then
  * they go out batched for bridges and, one by one, as retained messages. A call of the broker's
- * only appends to its queue, which it empties at the top of its next turn. Thread: the broker's.
+ * only appends to its queue, which it empties at the top of its next turn. Thread: the
+ * broker's.
  */
 #pragma once
 
@@ -12,11 +13,11 @@
 
 struct publish {
 	const char *node, *topic_root;
-	int64_t boot, seq;  /* of the last event numbered */
+	int64_t boot, seq; /* of the last event numbered */
 	int64_t published_seq;
-	bool retain;	    /* option retain_presence */
+	bool retain;          /* option retain_presence */
 	bool slow_websockets; /* Mosquitto 2.0: output waits for turns of the loop */
-	struct buf batch;   /* events of this turn, without the brackets */
+	struct buf batch;     /* events of this turn, without the brackets */
 	int batch_len;
 	struct retained *first, **end; /* retained messages of this turn */
 	int64_t next_heartbeat_us;
@@ -45,12 +46,12 @@ bool publish_flush(struct publish *p, int64_t now_us);
 /* To one live session; the caller has checked that it is live, for the broker leaks directed
  * messages that it drops. expiry_s 0: none. */
 void publish_to_session(struct publish *p, const char *client_id, bool websockets,
-                        const char *topic, const void *payload, size_t len, uint32_t expiry_s);
+			const char *topic, const void *payload, size_t len, uint32_t expiry_s);
 
 /* An answer to a control client, with MQTT 5 correlation data if it sent some. */
 void publish_answer(struct publish *p, const char *client_id, const char *topic,
-                    const void *payload, size_t len, const void *correlation,
-                    uint16_t correlation_len);
+		    const void *payload, size_t len, const void *correlation,
+		    uint16_t correlation_len);
 
 /* To whoever subscribed (audit rows). */
 void publish_all(struct publish *p, const char *topic, const void *payload, size_t len);

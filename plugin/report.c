@@ -10,16 +10,18 @@
 #define WILL_MAX_BYTES 1024
 
 enum err_code report_state(struct store *s, const struct worker_id *id, const char *payload,
-                           size_t len, struct err *e)
+			   size_t len, struct err *e)
 {
-	struct reported_state state = {.at_ms = clock_unix_ms(), .json = {payload, len}};
+	struct reported_state state = {
+		.at_ms = clock_unix_ms(), .json = {payload, len}
+        };
 	struct json_object *doc;
 	const char *status;
 	struct jread r;
 
 	if (len > REPORTED_MAX_BYTES)
 		return err_set(e, ERR_PAYLOAD_TOO_LARGE, "state: more than %d bytes",
-		               REPORTED_MAX_BYTES);
+			       REPORTED_MAX_BYTES);
 	doc = jread_parse(payload, len, e);
 	if (doc == NULL)
 		return e->code;

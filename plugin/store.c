@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* store.c - the write-back table before LMDB, and how a turn's records leave it.
  *
- * Two tables: `fresh` takes what is put; `busy` is what the store thread commits just now, which
- * nobody changes until it is done. A get looks in fresh, in busy, then in LMDB, so the order of
- * the three is the order of age.
+ * Two tables: `fresh` takes what is put; `busy` is what the store thread commits just now,
+ * which nobody changes until it is done. A get looks in fresh, in busy, then in LMDB, so the
+ * order of the three is the order of age.
  */
 #include "plugin/store_internal.h"
 
@@ -59,7 +59,7 @@ static void free_table(struct htab *t)
 }
 
 bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
-               struct slice *value)
+	       struct slice *value)
 {
 	struct pending_key k = {db, key, len};
 	const struct pending *p = store_find_in(&s->fresh, &k);
@@ -99,7 +99,7 @@ static void unqueue_all(struct store *s)
 }
 
 static enum err_code put(struct store *s, enum store_db db, const void *key, size_t len,
-                         const void *value, size_t value_len, bool deleted, struct err *e)
+			 const void *value, size_t value_len, bool deleted, struct err *e)
 {
 	struct pending_key k = {db, key, len};
 	struct pending *old = store_find_in(&s->fresh, &k), *p;
@@ -110,10 +110,10 @@ static enum err_code put(struct store *s, enum store_db db, const void *key, siz
 	if (p == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	*p = (struct pending){.lsn = s->lsn + 1,
-	                      .db = db,
-	                      .deleted = deleted,
-	                      .key_len = len,
-	                      .value_len = value_len};
+			      .db = db,
+			      .deleted = deleted,
+			      .key_len = len,
+			      .value_len = value_len};
 	memcpy(p->bytes, key, len);
 	if (value_len > 0)
 		memcpy(p->bytes + len, value, value_len);
@@ -134,13 +134,13 @@ static enum err_code put(struct store *s, enum store_db db, const void *key, siz
 }
 
 enum err_code store_put(struct store *s, enum store_db db, const void *key, size_t len,
-                        const void *value, size_t value_len, struct err *e)
+			const void *value, size_t value_len, struct err *e)
 {
 	return put(s, db, key, len, value, value_len, false, e);
 }
 
 enum err_code store_delete(struct store *s, enum store_db db, const void *key, size_t len,
-                           struct err *e)
+			   struct err *e)
 {
 	return put(s, db, key, len, NULL, 0, true, e);
 }
@@ -155,13 +155,14 @@ static void write_journal(struct store *s)
 		return;
 	buf_reset(&s->turn);
 	for (const struct pending *p = s->unwritten; p != NULL; p = p->next_unwritten)
-		journal_encode(&s->turn, &(struct journal_record){.lsn = p->lsn,
-		                                                  .db = (uint8_t)p->db,
-		                                                  .deleted = p->deleted,
-		                                                  .key = p->bytes,
-		                                                  .key_len = p->key_len,
-		                                                  .value = p->bytes + p->key_len,
-		                                                  .value_len = p->value_len});
+		journal_encode(&s->turn,
+			       &(struct journal_record){.lsn = p->lsn,
+							.db = (uint8_t)p->db,
+							.deleted = p->deleted,
+							.key = p->bytes,
+							.key_len = p->key_len,
+							.value = p->bytes + p->key_len,
+							.value_len = p->value_len});
 	if (s->turn.failed)
 		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
 	else
@@ -270,7 +271,7 @@ static enum err_code lock_dir(struct store *s, const char *path, struct err *e)
 
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return err_set(e, ERR_STORE_UNAVAILABLE, "storage_path %s: %s", path,
-		               strerror(errno));
+			       strerror(errno));
 	if (snprintf(file, sizeof(file), "%s/broker.lock", path) >= (int)sizeof(file))
 		return err_set(e, ERR_STORE_UNAVAILABLE, "storage_path: too long");
 	s->lock_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -278,8 +279,8 @@ static enum err_code lock_dir(struct store *s, const char *path, struct err *e)
 		return err_set(e, ERR_STORE_UNAVAILABLE, "%s: %s", file, strerror(errno));
 	/* Two brokers on one directory would give out the same generations. */
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return err_set(e, ERR_STORE_UNAVAILABLE, "storage_path %s is in use by another broker",
-		               path);
+		return err_set(e, ERR_STORE_UNAVAILABLE,
+			       "storage_path %s is in use by another broker", path);
 	return ERR_OK;
 }
 
@@ -299,7 +300,7 @@ static enum err_code replay_one(void *arg, const struct journal_record *r, struc
 	last = s->lsn;
 	s->lsn = r->lsn - 1;
 	if (put(s, (enum store_db)r->db, r->key, r->key_len, r->value, r->value_len, r->deleted,
-	        e) != ERR_OK)
+		e) != ERR_OK)
 		return e->code;
 	if (last > s->lsn)
 		s->lsn = last;
@@ -326,7 +327,7 @@ static enum err_code recover(struct store *s, struct err *e)
 }
 
 struct store *store_open(const char *path, int64_t max_mib, int64_t flush_interval_ms,
-                         void (*wake)(void), struct err *e)
+			 void (*wake)(void), struct err *e)
 {
 	struct store *s = calloc(1, sizeof(*s));
 

@@ -3,8 +3,8 @@
  *
  * A put goes into a write-back table and is visible to every get at once. store_flush(), at the
  * end of the broker's turn, writes the turn's records to the journal (they survive kill -9 from
- * then on) and, when the store thread is free, hands it all that is new. The thread commits with
- * a full sync; then the records are durable and leave the table. See docs/adr/0003.
+ * then on) and, when the store thread is free, hands it all that is new. The thread commits
+ * with a full sync; then the records are durable and leave the table. See docs/adr/0003.
  *
  * Owns:   LMDB, the journal, the thread. Thread: the broker's, but for the thread itself.
  * Fails:  store_put() and store_delete(): ERR_OUT_OF_MEMORY, and ERR_STORE_UNAVAILABLE when the
@@ -21,11 +21,11 @@
 #define STORE_KEY_MAX 128
 
 enum store_db {
-	STORE_META,	 /* "boot", "epoch", … */
+	STORE_META,      /* "boot", "epoch", … */
 	STORE_DIRECTORY, /* worker id: may it connect, with which tokens */
-	STORE_TOKENS,	 /* token hash: worker id; tells another worker's token from a wrong one */
-	STORE_OBJECTS,	 /* worker id: the connection object */
-	STORE_REPORTED,	 /* worker id: the state it last reported */
+	STORE_TOKENS, /* token hash: worker id; tells another worker's token from a wrong one */
+	STORE_OBJECTS,  /* worker id: the connection object */
+	STORE_REPORTED, /* worker id: the state it last reported */
 	STORE_DB_COUNT,
 };
 
@@ -38,33 +38,33 @@ struct slice {
 };
 
 /* Opens or creates the directory `path`, which no other process may have open, replays what an
- * earlier life left in the journal, and commits it. Blocks. `wake` is called on the store thread
- * after every commit, so that the broker's loop takes another turn. */
+ * earlier life left in the journal, and commits it. Blocks. `wake` is called on the store
+ * thread after every commit, so that the broker's loop takes another turn. */
 struct store *store_open(const char *path, int64_t max_mib, int64_t flush_interval_ms,
-                         void (*wake)(void), struct err *e) MUST_CHECK;
+			 void (*wake)(void), struct err *e) MUST_CHECK;
 
 /* Commits everything that waits (blocks), stops the thread, closes. NULL is fine. */
 void store_close(struct store *s);
 
 bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
-               struct slice *value);
+	       struct slice *value);
 enum err_code store_put(struct store *s, enum store_db db, const void *key, size_t len,
-                        const void *value, size_t value_len, struct err *e) MUST_CHECK;
+			const void *value, size_t value_len, struct err *e) MUST_CHECK;
 enum err_code store_delete(struct store *s, enum store_db db, const void *key, size_t len,
-                           struct err *e) MUST_CHECK;
+			   struct err *e) MUST_CHECK;
 
-/* Visits records with key > after (NULL: from the start) in order of key, at most `limit`; fn must
- * copy what it wants and must not call the store. Returns true if there may be more, and copies
- * the key to go on after into next (NUL-terminated; keys that are text only). */
+/* Visits records with key > after (NULL: from the start) in order of key, at most `limit`; fn
+ * must copy what it wants and must not call the store. Returns true if there may be more, and
+ * copies the key to go on after into next (NUL-terminated; keys that are text only). */
 typedef void (*store_visit_f)(void *arg, const char *key, size_t key_len, struct slice value);
 bool store_page(struct store *s, enum store_db db, const char *after, size_t limit,
-                store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1]);
+		store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1]);
 
 /* Once per turn of the broker's loop, first: takes note of what has become durable. */
 void store_collect(struct store *s);
 
-/* Once per turn of the broker's loop, after all puts. Commits begin flush_interval_ms apart, or at once when
- * somebody waits for one (urgent). */
+/* Once per turn of the broker's loop, after all puts. Commits begin flush_interval_ms apart, or
+ * at once when somebody waits for one (urgent). */
 void store_flush(struct store *s, bool urgent);
 
 /* Number of the last record put, and of the last one that is durable. What was put up to

@@ -17,7 +17,7 @@ struct lmdb {
 };
 
 static const char *const db_names[STORE_DB_COUNT] = {"meta", "directory", "tokens", "objects",
-                                                     "reported"};
+						     "reported"};
 
 static enum err_code fail(struct err *e, const char *what, int rc)
 {
@@ -90,7 +90,8 @@ void lmdb_end_read(struct lmdb *l)
 	l->reading = false;
 }
 
-/* Renews the read transaction: it sees the last commit. The previous call's borrow ends here. */
+/* Renews the read transaction: it sees the last commit. The previous call's borrow ends here.
+ */
 static bool begin_read(struct lmdb *l)
 {
 	lmdb_end_read(l);
@@ -98,7 +99,8 @@ static bool begin_read(struct lmdb *l)
 	return l->reading;
 }
 
-bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len, struct slice *value)
+bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len,
+	      struct slice *value)
 {
 	MDB_val k, v;
 
@@ -121,7 +123,8 @@ static int seek(MDB_cursor *c, const char *after, MDB_val *k, MDB_val *v)
 	memcpy(&k->mv_data, &after, sizeof(after));
 	k->mv_size = strlen(after);
 	rc = mdb_cursor_get(c, k, v, MDB_SET_RANGE);
-	if (rc == 0 && k->mv_size == strlen(after) && memcmp(k->mv_data, after, k->mv_size) == 0)
+	if (rc == 0 && k->mv_size == strlen(after) &&
+	    memcmp(k->mv_data, after, k->mv_size) == 0)
 		rc = mdb_cursor_get(c, k, v, MDB_NEXT);
 	return rc;
 }
@@ -174,7 +177,8 @@ static int write_lsn(struct lmdb *l, MDB_txn *txn, uint64_t lsn)
 	return mdb_put(txn, l->dbi[STORE_META], &k, &v, 0);
 }
 
-enum err_code lmdb_commit(struct lmdb *l, const struct htab *records, uint64_t lsn, struct err *e)
+enum err_code lmdb_commit(struct lmdb *l, const struct htab *records, uint64_t lsn,
+			  struct err *e)
 {
 	const struct pending *p;
 	MDB_txn *txn;

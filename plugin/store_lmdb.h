@@ -22,7 +22,8 @@ struct lmdb *lmdb_open(const char *dir, size_t map_bytes, struct err *e) MUST_CH
 void lmdb_close(struct lmdb *l); /* NULL is fine */
 
 /* Thread: the broker's. The value is borrowed until the next call. */
-bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len, struct slice *value);
+bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len,
+	      struct slice *value);
 
 /* Visits records with key > after (NULL: all) in order of key, until fn says false. */
 typedef bool (*lmdb_visit_f)(void *arg, const char *key, size_t key_len, struct slice value);
@@ -34,6 +35,7 @@ void lmdb_end_read(struct lmdb *l);
 /* Number of the last record that LMDB holds. */
 uint64_t lmdb_lsn(struct lmdb *l);
 
-/* Writes all records of the table (struct pending) in one transaction and syncs. Any one thread. */
+/* Writes all records of the table (struct pending) in one transaction and syncs. Any one
+ * thread. */
 enum err_code lmdb_commit(struct lmdb *l, const struct htab *records, uint64_t lsn,
-                          struct err *e) MUST_CHECK;
+			  struct err *e) MUST_CHECK;

@@ -90,7 +90,7 @@ static int start_without_signals(struct store_thread *t)
 }
 
 struct store_thread *store_thread_new(struct lmdb *lmdb, struct journal *journal,
-                                      void (*wake)(void), struct err *e)
+				      void (*wake)(void), struct err *e)
 {
 	struct store_thread *t = calloc(1, sizeof(*t));
 	pthread_condattr_t attr;
@@ -132,7 +132,7 @@ void store_thread_free(struct store_thread *t)
 }
 
 void store_thread_commit(struct store_thread *t, const struct htab *records, uint64_t lsn,
-                         int sealed_journal)
+			 int sealed_journal)
 {
 	pthread_mutex_lock(&t->lock);
 	t->records = records;
@@ -162,7 +162,8 @@ bool store_thread_wait(struct store_thread *t, int64_t ms)
 
 	deadline_in(ms, &at);
 	pthread_mutex_lock(&t->lock);
-	while (t->batch != BATCH_DONE && pthread_cond_timedwait(&t->changed, &t->lock, &at) == 0)
+	while (t->batch != BATCH_DONE &&
+	       pthread_cond_timedwait(&t->changed, &t->lock, &at) == 0)
 		;
 	done = t->batch == BATCH_DONE;
 	pthread_mutex_unlock(&t->lock);

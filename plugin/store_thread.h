@@ -13,13 +13,13 @@
 struct store_thread;
 
 struct store_thread *store_thread_new(struct lmdb *lmdb, struct journal *journal,
-                                      void (*wake)(void), struct err *e) MUST_CHECK;
+				      void (*wake)(void), struct err *e) MUST_CHECK;
 void store_thread_free(struct store_thread *t); /* NULL is fine; stops and joins */
 
 /* Thread: the broker's, all of the following. */
 void store_thread_commit(struct store_thread *t, const struct htab *records, uint64_t lsn,
-                         int sealed_journal);
-bool store_thread_done(struct store_thread *t);		       /* true once per batch */
-bool store_thread_wait(struct store_thread *t, int64_t ms);    /* until done; false: time is up */
+			 int sealed_journal);
+bool store_thread_done(struct store_thread *t);             /* true once per batch */
+bool store_thread_wait(struct store_thread *t, int64_t ms); /* until done; false: time is up */
 bool store_thread_failing(struct store_thread *t);
 void store_thread_error(struct store_thread *t, struct err *e); /* the last failure */

@@ -13,7 +13,10 @@
 #define FIRST_NS 100000  /* after what is left of this turn, usually */
 #define REPEAT_NS 500000 /* and again, in case the first came too early */
 
-static const struct itimerspec soon = {{0, REPEAT_NS}, {0, FIRST_NS}};
+static const struct itimerspec soon = {
+	{0, REPEAT_NS},
+        {0, FIRST_NS }
+};
 static timer_t timer;
 static int signal_number; /* 0: closed */
 static atomic_bool armed;
@@ -47,7 +50,8 @@ enum err_code wake_open(struct err *e)
 	ev.sigev_signo = number;
 	ev._sigev_un._tid = (pid_t)syscall(SYS_gettid);
 	sigemptyset(&act.sa_mask);
-	if (sigaction(number, &act, NULL) != 0 || timer_create(CLOCK_MONOTONIC, &ev, &timer) != 0)
+	if (sigaction(number, &act, NULL) != 0 ||
+	    timer_create(CLOCK_MONOTONIC, &ev, &timer) != 0)
 		return err_set(e, ERR_INTERNAL, "timer: %s", strerror(errno));
 	signal_number = number;
 	return ERR_OK;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* wake.h - makes the broker's loop take another turn soon.
  *
- * As packaged, all versions of Mosquitto wait up to 100 ms for sockets, and nothing in the plugin
- * API ends that wait: messages that a plugin publishes from its tick (2.1), what it sends to
- * WebSocket clients (2.0.11) and a finished commit would all lie there until it is over. So a
- * POSIX timer raises a real-time signal with an empty handler, and epoll_wait() returns with
- * EINTR, which the broker expects. The timer repeats until it is disarmed, for a signal that
- * comes just before epoll_wait() is entered ends nothing.
+ * As packaged, all versions of Mosquitto wait up to 100 ms for sockets, and nothing in the
+ * plugin API ends that wait: messages that a plugin publishes from its tick (2.1), what it
+ * sends to WebSocket clients (2.0.11) and a finished commit would all lie there until it is
+ * over. So a POSIX timer raises a real-time signal with an empty handler, and epoll_wait()
+ * returns with EINTR, which the broker expects. The timer repeats until it is disarmed, for a
+ * signal that comes just before epoll_wait() is entered ends nothing.
  */
 #pragma once
 

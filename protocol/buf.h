@@ -36,7 +36,8 @@ void buf_add_str(struct buf *b, const char *str);
 void buf_add_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
-/* Room for `len` more bytes; returns where to write them (then add to b->len), NULL on failure. */
+/* Room for `len` more bytes; returns where to write them (then add to b->len), NULL on failure.
+ */
 char *buf_reserve(struct buf *b, size_t len);
 
 /* Moves the bytes to the caller, who frees them with free(); the buffer is empty afterwards.

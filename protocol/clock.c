@@ -34,7 +34,8 @@ void clock_format(int64_t unix_ms, char out[CLOCK_TEXT_SIZE])
 	time_t s = (time_t)(unix_ms / 1000);
 	struct tm tm;
 
-	/* By hand rather than by strftime(): this runs six times per row of a 10,000 row list. */
+	/* By hand rather than by strftime(): this runs six times per row of a 10,000 row list.
+	 */
 	gmtime_r(&s, &tm);
 	put_digits(out, 4, tm.tm_year + 1900);
 	out[4] = out[7] = '-';
@@ -121,16 +122,17 @@ bool clock_parse(const char *text, size_t len, int64_t *unix_ms)
 	    !get_digits(text, len, &pos, 2, &tm.tm_mday) || !get_char(text, len, &pos, "Tt ") ||
 	    !get_digits(text, len, &pos, 2, &tm.tm_hour) || !get_char(text, len, &pos, ":") ||
 	    !get_digits(text, len, &pos, 2, &tm.tm_min) || !get_char(text, len, &pos, ":") ||
-	    !get_digits(text, len, &pos, 2, &tm.tm_sec) || !get_fraction(text, len, &pos, &ms) ||
-	    !get_offset(text, len, &pos, &offset) || pos != len || year < 1970)
+	    !get_digits(text, len, &pos, 2, &tm.tm_sec) ||
+	    !get_fraction(text, len, &pos, &ms) || !get_offset(text, len, &pos, &offset) ||
+	    pos != len || year < 1970)
 		return false;
 	tm.tm_year = year - 1900;
 	tm.tm_mon = mon - 1;
 	back = tm;
 	s = timegm(&back);
 	/* timegm() carries 31 February over into March; a time that moved was not one. */
-	if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour ||
-	    back.tm_min != tm.tm_min)
+	if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday ||
+	    back.tm_hour != tm.tm_hour || back.tm_min != tm.tm_min)
 		return false;
 	*unix_ms = ((int64_t)s - (int64_t)offset * 60) * 1000 + ms;
 	return true;

@@ -17,5 +17,6 @@ int64_t clock_mono_us(void);
 /* Writes unix_ms (years 1970 to 9999) as text. */
 void clock_format(int64_t unix_ms, char out[CLOCK_TEXT_SIZE]);
 
-/* Reads RFC 3339 (any offset, fraction of 0 to 9 digits, milliseconds kept). False if it is not. */
+/* Reads RFC 3339 (any offset, fraction of 0 to 9 digits, milliseconds kept). False if it is
+ * not. */
 bool clock_parse(const char *text, size_t len, int64_t *unix_ms);

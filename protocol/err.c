@@ -8,9 +8,8 @@ static const struct {
 	const char *name, *text;
 	unsigned http;
 } table[] = {
-	{"OK", "ok", 200},
 #define X(name, http, text) {#name, text, http},
-	ERR_LIST(X)
+	X(OK, 200, "ok") ERR_LIST(X)
 #undef X
 };
 

@@ -11,31 +11,32 @@
 
 /* X(name, HTTP status, default message). The name is also the stable code that REST bodies and
  * control answers carry, so a row is never renamed. */
-#define ERR_LIST(X) \
-	X(INVALID_REQUEST, 400, "the request is not valid") \
-	X(UNAUTHENTICATED, 401, "sign in first") \
-	X(FORBIDDEN, 403, "not allowed") \
-	X(NOT_FOUND, 404, "no such thing") \
-	X(WORKER_NOT_FOUND, 404, "no such worker") \
-	X(METHOD_NOT_ALLOWED, 405, "this route does not know the method") \
-	X(CONFLICT, 409, "it exists already or has changed meanwhile") \
-	X(WORKER_NOT_CONNECTED, 409, "the worker is not connected") \
-	X(WORKER_REVOKED, 409, "the worker is revoked") \
-	X(ENGINE_ALREADY_RUNNING, 409, "the engine is running or starting already") \
-	X(ENGINE_ALREADY_STOPPED, 409, "the engine is stopped already") \
-	X(NOT_CONNECTED, 409, "no live session matches") \
-	X(EPOCH_MISMATCH, 409, "the directory belongs to another epoch: synchronise first") \
-	X(SYNC_MISMATCH, 409, "no such synchronisation is open, or it lacks entries") \
-	X(SYNC_TOO_DESTRUCTIVE, 409, "would drop more than half of the directory: needs force") \
-	X(PAYLOAD_TOO_LARGE, 413, "too large") \
-	X(UNSUPPORTED_MEDIA_TYPE, 415, "the body must be application/json") \
-	X(RATE_LIMITED, 429, "too many attempts") \
-	X(HEADERS_TOO_LARGE, 431, "the request's header is too large") \
-	X(INTERNAL, 500, "internal error") \
-	X(OUT_OF_MEMORY, 503, "out of memory") \
-	X(STORE_UNAVAILABLE, 503, "the broker's storage is not writable") \
-	X(BROKER_UNAVAILABLE, 503, "the broker cannot be reached") \
-	X(DATABASE_UNAVAILABLE, 503, "the database cannot be reached") \
+#define ERR_LIST(X)                                                                            \
+	X(INVALID_REQUEST, 400, "the request is not valid")                                    \
+	X(UNAUTHENTICATED, 401, "sign in first")                                               \
+	X(FORBIDDEN, 403, "not allowed")                                                       \
+	X(NOT_FOUND, 404, "no such thing")                                                     \
+	X(WORKER_NOT_FOUND, 404, "no such worker")                                             \
+	X(METHOD_NOT_ALLOWED, 405, "this route does not know the method")                      \
+	X(CONFLICT, 409, "it exists already or has changed meanwhile")                         \
+	X(WORKER_NOT_CONNECTED, 409, "the worker is not connected")                            \
+	X(WORKER_REVOKED, 409, "the worker is revoked")                                        \
+	X(ENGINE_ALREADY_RUNNING, 409, "the engine is running or starting already")            \
+	X(ENGINE_ALREADY_STOPPED, 409, "the engine is stopped already")                        \
+	X(NOT_CONNECTED, 409, "no live session matches")                                       \
+	X(EPOCH_MISMATCH, 409, "the directory belongs to another epoch: synchronise first")    \
+	X(SYNC_MISMATCH, 409, "no such synchronisation is open, or it lacks entries")          \
+	X(SYNC_TOO_DESTRUCTIVE, 409,                                                           \
+	  "would drop more than half of the directory: needs force")                           \
+	X(PAYLOAD_TOO_LARGE, 413, "too large")                                                 \
+	X(UNSUPPORTED_MEDIA_TYPE, 415, "the body must be application/json")                    \
+	X(RATE_LIMITED, 429, "too many attempts")                                              \
+	X(HEADERS_TOO_LARGE, 431, "the request's header is too large")                         \
+	X(INTERNAL, 500, "internal error")                                                     \
+	X(OUT_OF_MEMORY, 503, "out of memory")                                                 \
+	X(STORE_UNAVAILABLE, 503, "the broker's storage is not writable")                      \
+	X(BROKER_UNAVAILABLE, 503, "the broker cannot be reached")                             \
+	X(DATABASE_UNAVAILABLE, 503, "the database cannot be reached")                         \
 	X(COMMAND_TIMEOUT, 504, "the worker did not answer in time")
 
 enum err_code {

@@ -65,7 +65,8 @@ bool worker_id_equal(const struct worker_id *a, const struct worker_id *b)
 bool client_id_split(const char *client_id, struct worker_id *worker, const char **suffix)
 {
 	const char *dot = strchr(client_id, '.');
-	size_t len = dot != NULL ? (size_t)(dot - client_id) : strnlen(client_id, CLIENT_ID_MAX + 1);
+	size_t len =
+		dot != NULL ? (size_t)(dot - client_id) : strnlen(client_id, CLIENT_ID_MAX + 1);
 
 	if (!worker_id_parse(client_id, len, worker))
 		return false;
@@ -84,7 +85,7 @@ void token_generate(struct token *out)
 	randombytes_buf(random, sizeof(random));
 	memcpy(out->text, "tk_", 3);
 	sodium_bin2base64(out->text + 3, sizeof(out->text) - 3, random, sizeof(random),
-	                  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	sodium_memzero(random, sizeof(random));
 }
 
@@ -108,7 +109,8 @@ bool token_hash_parse(const char *hex, size_t len, struct token_hash *out)
 	size_t got = 0;
 
 	return len == TOKEN_HEX_LEN &&
-	       sodium_hex2bin(out->bytes, sizeof(out->bytes), hex, len, NULL, &got, NULL) == 0 &&
+	       sodium_hex2bin(out->bytes, sizeof(out->bytes), hex, len, NULL, &got, NULL) ==
+		       0 &&
 	       got == sizeof(out->bytes);
 }
 

@@ -54,7 +54,8 @@ void token_generate(struct token *out);
 /* Hash of whatever the worker sent as its password; imported tokens may have any form. */
 void token_hash(const char *token, size_t len, struct token_hash *out);
 
-bool token_hash_equal(const struct token_hash *a, const struct token_hash *b); /* constant time */
+bool token_hash_equal(const struct token_hash *a,
+		      const struct token_hash *b); /* constant time */
 void token_hash_print(const struct token_hash *hash, char hex[TOKEN_HEX_LEN + 1]);
 bool token_hash_parse(const char *hex, size_t len, struct token_hash *out);
 

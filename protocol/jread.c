@@ -40,11 +40,11 @@ static const char *foreign_sign(const char *text, size_t len)
 	return NULL;
 }
 
-/* Strict json-c 0.18 (Debian 13) compares signed characters, and so takes all that is not ASCII for
- * control characters. Such runs, which are in strings, it gets without being strict. `*at`: where
- * the last run began. */
+/* Strict json-c 0.18 (Debian 13) compares signed characters, and so takes all that is not ASCII
+ * for control characters. Such runs, which are in strings, it gets without being strict. `*at`:
+ * where the last run began. */
 static struct json_object *parse(struct json_tokener *tok, const char *text, size_t len,
-                                 size_t *at)
+				 size_t *at)
 {
 	struct json_object *doc = NULL;
 	size_t end = 0;
@@ -90,7 +90,7 @@ struct json_object *jread_parse(const char *text, size_t len, struct err *e)
 	why = json_tokener_get_error(tok);
 	if (why != json_tokener_success) {
 		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: %s at byte %zu",
-		        json_tokener_error_desc(why), at + json_tokener_get_parse_end(tok));
+			json_tokener_error_desc(why), at + json_tokener_get_parse_end(tok));
 		json_object_put(doc);
 		doc = NULL;
 	} else if (doc == NULL) { /* json-c's way to say `null` */
@@ -109,7 +109,7 @@ void jread_begin(struct jread *r, struct json_object *obj, struct err *e)
 }
 
 void jread_begin_at(struct jread *r, struct json_object *obj, struct err *e, const char *array,
-                    size_t index)
+		    size_t index)
 {
 	jread_begin(r, obj, e);
 	snprintf(r->where, sizeof(r->where), "%s[%zu].", array, index);
@@ -153,7 +153,7 @@ struct json_object *jread_any(struct jread *r, const char *key)
 /* The value of `key` if it has the type; an error if it has another, or is missing though
  * `required`. */
 static struct json_object *typed(struct jread *r, const char *key, enum json_type type,
-                                 const char *type_name, bool required)
+				 const char *type_name, bool required)
 {
 	struct json_object *value = jread_any(r, key);
 
@@ -179,7 +179,7 @@ static size_t count_characters(const char *s)
 }
 
 static const char *read_str(struct jread *r, const char *key, size_t min, size_t max,
-                            bool required, const char *otherwise)
+			    bool required, const char *otherwise)
 {
 	struct json_object *value = typed(r, key, json_type_string, "a string", required);
 	const char *text;
@@ -206,13 +206,13 @@ const char *jread_str(struct jread *r, const char *key, size_t min, size_t max)
 }
 
 const char *jread_str_or(struct jread *r, const char *key, size_t min, size_t max,
-                         const char *otherwise)
+			 const char *otherwise)
 {
 	return read_str(r, key, min, max, false, otherwise);
 }
 
 static int64_t read_i64(struct jread *r, const char *key, int64_t min, int64_t max,
-                        bool required, int64_t otherwise)
+			bool required, int64_t otherwise)
 {
 	struct json_object *value = typed(r, key, json_type_int, "an integer", required);
 	int64_t n;
@@ -233,7 +233,7 @@ int64_t jread_i64(struct jread *r, const char *key, int64_t min, int64_t max)
 }
 
 int64_t jread_i64_or(struct jread *r, const char *key, int64_t otherwise, int64_t min,
-                     int64_t max)
+		     int64_t max)
 {
 	return read_i64(r, key, min, max, false, otherwise);
 }
@@ -263,7 +263,7 @@ struct json_object *jread_object_or_null(struct jread *r, const char *key)
 }
 
 static struct json_object *read_array(struct jread *r, const char *key, size_t min, size_t max,
-                                      bool required)
+				      bool required)
 {
 	struct json_object *value = typed(r, key, json_type_array, "an array", required);
 	size_t n;

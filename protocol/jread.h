@@ -36,15 +36,15 @@ void jread_begin(struct jread *r, struct json_object *obj, struct err *e);
 
 /* The same for an element of an array: messages say "array[index].field". */
 void jread_begin_at(struct jread *r, struct json_object *obj, struct err *e, const char *array,
-                    size_t index);
+		    size_t index);
 
 /* Lengths are in characters (Unicode code points). No NUL within. */
 const char *jread_str(struct jread *r, const char *key, size_t min, size_t max);
 const char *jread_str_or(struct jread *r, const char *key, size_t min, size_t max,
-                         const char *otherwise);
+			 const char *otherwise);
 int64_t jread_i64(struct jread *r, const char *key, int64_t min, int64_t max);
 int64_t jread_i64_or(struct jread *r, const char *key, int64_t otherwise, int64_t min,
-                     int64_t max);
+		     int64_t max);
 bool jread_bool_or(struct jread *r, const char *key, bool otherwise);
 
 /* RFC 3339 to Unix milliseconds; absent: 0. */
@@ -58,7 +58,8 @@ struct json_object *jread_array_or_null(struct jread *r, const char *key, size_t
 struct json_object *jread_any(struct jread *r, const char *key);
 
 /* Refuses keys other than those listed (NULL ends the list). For what people type: a misspelt
- * optional field must not be ignored in silence. Messages of programs stay open to newer keys. */
+ * optional field must not be ignored in silence. Messages of programs stay open to newer keys.
+ */
 void jread_only(struct jread *r, const char *const keys[]);
 
 /* Records an error about a field that the caller checked itself. */

@@ -50,7 +50,8 @@ static void add_quoted(struct buf *out, const char *text, size_t len)
 		size_t n = utf8_len(s + i, len - i);
 
 		if (n > 1 || (n == 1 && s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')) {
-			i += n; /* goes out unchanged, as part of the run that began at `from` */
+			i += n; /* goes out unchanged, as part of the run that began at `from`
+				 */
 			continue;
 		}
 		buf_add(out, text + from, i - from);

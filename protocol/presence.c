@@ -49,7 +49,7 @@ void presence_write_fields(struct jwrite *w, const struct presence *p, const cha
 }
 
 void presence_write(struct jwrite *w, const char *key, const struct presence *p,
-                    const char *node)
+		    const char *node)
 {
 	jwrite_object(w, key);
 	presence_write_fields(w, p, node);

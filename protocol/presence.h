@@ -11,25 +11,25 @@
 #define PRESENCE_DETAIL_MAX 256 /* bytes kept of a will's "reason" */
 
 /* X(NAME, text). "unknown" is the bridge's word for "the broker cannot be heard". */
-#define PRESENCE_STATE_LIST(X) \
-	X(OFFLINE, "offline") \
-	X(RECONNECTING, "reconnecting") \
-	X(ONLINE, "online") \
+#define PRESENCE_STATE_LIST(X)                                                                 \
+	X(OFFLINE, "offline")                                                                  \
+	X(RECONNECTING, "reconnecting")                                                        \
+	X(ONLINE, "online")                                                                    \
 	X(UNKNOWN, "unknown")
 
 /* Why a worker is not online. Stored in LMDB by number: append only. */
-#define PRESENCE_REASON_LIST(X) \
-	X(NONE, NULL) \
-	X(CLIENT_DISCONNECT, "client_disconnect") \
-	X(CONNECTION_LOST, "connection_lost") \
-	X(CONNECTION_CLOSED, "connection_closed") \
-	X(KEEPALIVE_TIMEOUT, "keepalive_timeout") \
-	X(PROTOCOL_ERROR, "protocol_error") \
-	X(KICKED, "kicked") \
-	X(REVOKED, "revoked") \
-	X(DELETED, "deleted") \
-	X(TOKEN_EXPIRED, "token_expired") \
-	X(BROKER_RESTART, "broker_restart") \
+#define PRESENCE_REASON_LIST(X)                                                                \
+	X(NONE, NULL)                                                                          \
+	X(CLIENT_DISCONNECT, "client_disconnect")                                              \
+	X(CONNECTION_LOST, "connection_lost")                                                  \
+	X(CONNECTION_CLOSED, "connection_closed")                                              \
+	X(KEEPALIVE_TIMEOUT, "keepalive_timeout")                                              \
+	X(PROTOCOL_ERROR, "protocol_error")                                                    \
+	X(KICKED, "kicked")                                                                    \
+	X(REVOKED, "revoked")                                                                  \
+	X(DELETED, "deleted")                                                                  \
+	X(TOKEN_EXPIRED, "token_expired")                                                      \
+	X(BROKER_RESTART, "broker_restart")                                                    \
 	X(BROKER_SHUTDOWN, "broker_shutdown")
 
 enum presence_state {
@@ -59,7 +59,7 @@ struct presence {
 	int64_t generation; /* number of the newest session, counted for ever */
 	int64_t at_ms;      /* Unix milliseconds */
 	int64_t connected_since_ms, disconnected_since_ms; /* 0: not so, or never */
-	char detail[PRESENCE_DETAIL_MAX + 1]; /* the will's words; "" if none */
+	char detail[PRESENCE_DETAIL_MAX + 1];              /* the will's words; "" if none */
 };
 
 const char *presence_state_name(enum presence_state state);
@@ -70,7 +70,7 @@ bool presence_pos_after(struct presence_pos a, struct presence_pos b);
 
 /* Writes the event as an object; `node` is the broker's name. */
 void presence_write(struct jwrite *w, const char *key, const struct presence *p,
-                    const char *node);
+		    const char *node);
 
 /* The fields of presence_write() into an object that is open already. */
 void presence_write_fields(struct jwrite *w, const struct presence *p, const char *node);

@@ -40,7 +40,7 @@ bool topic_root_valid(const char *root)
 }
 
 void topic_of_worker(const char *root, const struct worker_id *id, enum worker_topic topic,
-                     char out[TOPIC_MAX])
+		     char out[TOPIC_MAX])
 {
 	snprintf(out, TOPIC_MAX, "%s/%s/%s", root, id->text, worker_topic_name(topic));
 }
@@ -61,7 +61,7 @@ static enum worker_topic kind_of(const char *rest)
 }
 
 bool topic_match_worker(const char *root, const char *topic, struct worker_id *id,
-                        enum worker_topic *kind)
+			enum worker_topic *kind)
 {
 	size_t len = strlen(root);
 	const char *level, *slash;
@@ -70,7 +70,8 @@ bool topic_match_worker(const char *root, const char *topic, struct worker_id *i
 		return false;
 	level = topic + len + 1;
 	slash = strchr(level, '/');
-	if (!worker_id_parse(level, slash != NULL ? (size_t)(slash - level) : strlen(level), id))
+	if (!worker_id_parse(level, slash != NULL ? (size_t)(slash - level) : strlen(level),
+			     id))
 		id->text[0] = '\0';
 	*kind = slash != NULL ? kind_of(slash + 1) : WORKER_TOPIC_OTHER;
 	return true;

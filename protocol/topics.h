@@ -20,25 +20,25 @@
 #define TOPIC_OWN_PREFIX "rollcall/v1/" /* only the plugin and control users write below it */
 
 /* X(NAME, last part, may its worker publish it, may its worker subscribe to it) */
-#define WORKER_TOPIC_LIST(X) \
-	X(METRICS, "metrics", true, false) \
-	X(METRICS_ACK, "metrics/ack", false, true) \
-	X(STATE, "state", true, false) \
-	X(COMMANDS, "commands", false, true) \
-	X(RESULTS, "results", true, false) \
-	X(RESULTS_ACK, "results/ack", false, true) \
-	X(TOKEN, "token", false, true) \
-	X(TOKEN_ACK, "token/ack", true, false) \
-	X(NOTICE, "notice", false, true) \
-	X(WILL, "will", true, false) \
+#define WORKER_TOPIC_LIST(X)                                                                   \
+	X(METRICS, "metrics", true, false)                                                     \
+	X(METRICS_ACK, "metrics/ack", false, true)                                             \
+	X(STATE, "state", true, false)                                                         \
+	X(COMMANDS, "commands", false, true)                                                   \
+	X(RESULTS, "results", true, false)                                                     \
+	X(RESULTS_ACK, "results/ack", false, true)                                             \
+	X(TOKEN, "token", false, true)                                                         \
+	X(TOKEN_ACK, "token/ack", true, false)                                                 \
+	X(NOTICE, "notice", false, true)                                                       \
+	X(WILL, "will", true, false)                                                           \
 	X(PRESENCE, "presence", false, true)
 
 enum worker_topic {
 #define X(name, part, pub, sub) WORKER_TOPIC_##name,
 	WORKER_TOPIC_LIST(X)
 #undef X
-	WORKER_TOPIC_APP,   /* "app/…": free for the worker */
-	WORKER_TOPIC_OTHER, /* below a worker, but none of ours */
+		WORKER_TOPIC_APP, /* "app/…": free for the worker */
+	WORKER_TOPIC_OTHER,       /* below a worker, but none of ours */
 };
 
 /* The last part, "metrics/ack"; the two kinds without a fixed one have none (NULL). */
@@ -52,12 +52,12 @@ bool topic_root_valid(const char *root);
 
 /* Writes "{root}/{id}/{name}" into out. */
 void topic_of_worker(const char *root, const struct worker_id *id, enum worker_topic topic,
-                     char out[TOPIC_MAX]);
+		     char out[TOPIC_MAX]);
 
 /* Takes a topic (or a subscription filter, literally) apart. False if it is not of the form
  * "{root}/{level}/…". `id` gets the level if it is a worker id, else the empty string ("+"). */
 bool topic_match_worker(const char *root, const char *topic, struct worker_id *id,
-                        enum worker_topic *kind);
+			enum worker_topic *kind);
 
 /* A subscription filter for all workers, e.g. "workers/+/metrics". */
 void topic_filter_all(const char *root, enum worker_topic topic, char out[TOPIC_MAX]);
