@@ -164,7 +164,7 @@ lint-run: all
 	clang-format --dry-run -Werror $(C_FILES)
 	tests/lint/layers.sh
 	tests/lint/symbols.sh $(PLUGIN)
-	printf '%s\n' $(PROTOCOL_SRC) $(PLUGIN_SRC) $(BRIDGE_SRC) | xargs -P2 -n4 clang-tidy --quiet 2>/dev/null -- \
+	printf '%s\n' $(PROTOCOL_SRC) $(PLUGIN_SRC) $(BRIDGE_SRC) | xargs -P2 -I{} clang-tidy --quiet {} -- \
 		-std=c17 -D_GNU_SOURCE -I. -DROLLCALL_VERSION='""' $(call pkg_cflags,$(PLUGIN_PKGS) $(BRIDGE_PKGS))
 	shellcheck $$(git ls-files '*.sh' .ci/run)
 	$(PYTHON) -m pyflakes $$(git ls-files '*.py')

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define TEXT_MAX (1024 * 1024)
 #define SECRET_BYTES 32
@@ -63,11 +64,24 @@ static void fill_help(struct buf *out)
 	config_help(out);
 }
 
+/* Each HTTP connection is an open file, and the soft limit is often 1024. */
+static void raise_open_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warn("main", "cannot raise the number of open files");
+}
+
 static int serve(const struct config *config)
 {
 	struct app app = {.config = *config};
 	struct err e = {0};
 
+	raise_open_files();
 	if (app_start(&app, &e) != ERR_OK)
 		return fail(&e);
 	loop_run(app.loop);
