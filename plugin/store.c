@@ -185,6 +185,8 @@ void store_collect(struct store *s)
 		return;
 	s->thread_busy = false;
 	s->durable = s->busy_lsn;
+	if (s->unwritten == NULL)
+		s->journal_failing = false; /* what it had refused is in LMDB now */
 	for (size_t pos = 0, n = 0; n < s->busy.len; n++) {
 		const struct pending *p = htab_next(&s->busy, &pos);
 

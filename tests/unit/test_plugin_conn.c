@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* The connection object, driven by the events of each broker version in that version's order. */
+/* The connection object, driven by the events of each broker version in that version's order.
+ */
 #include "tests/unit/test_plugin_fake.h"
 
 #define W "wrk_a"
@@ -102,7 +103,7 @@ static void without_connect_event_first_check_proves_acceptance(void **state)
 	c.protocol = mp_websockets;
 	assert_int_equal(basic_auth(&world, &c, TOKEN), MOSQ_ERR_SUCCESS);
 	assert_int_equal(acl(&world, &c, MOSQ_ACL_SUBSCRIBE, "workers/wrk_a/commands", NULL),
-	                 MOSQ_ERR_SUCCESS);
+			 MOSQ_ERR_SUCCESS);
 	assert_int_equal(state_of(&world, W), PRESENCE_ONLINE);
 	turns(&world, 10);
 	assert_told("online");
@@ -149,20 +150,20 @@ struct ending {
 };
 
 static const struct ending endings[] = {
-	{"2.0 goodbye or unknown",  false, -1,  "D",  "reconnecting/connection_closed"  },
-	{"2.0 lost, with a will",   false, -1,  "DW", "reconnecting/connection_lost"    },
-	{"2.0 will first",          false, -1,  "WD", "reconnecting/connection_lost"    },
-	{"2.1 goodbye",             true,  0,   "D",  "offline/client_disconnect"       },
-	{"2.1 goodbye 0x04",        true,  0,   "DW", "reconnecting/connection_lost"    },
-	{"2.1 lost",                true,  7,   "D",  "reconnecting/connection_lost"    },
-	{"2.1 lost, with a will",   true,  7,   "DW", "reconnecting/connection_lost"    },
-	{"2.1.3 will first",        true,  7,   "WD", "reconnecting/connection_lost"    },
-	{"2.1.3 0x04, will first",  true,  0,   "WD", "reconnecting/connection_lost"    },
-	{"2.1 keepalive",           true,  19,  "DW", "reconnecting/keepalive_timeout"  },
-	{"2.1 malformed",           true,  21,  "DW", "reconnecting/protocol_error"     },
-	{"2.1 too large",           true,  25,  "DW", "reconnecting/protocol_error"     },
-	{"2.1 kicked with will",    true,  152, "DW", "offline/kicked"                  },
-	{"2.1 kicked without will", true,  152, "D",  "offline/kicked"                  },
+	{"2.0 goodbye or unknown",  false, -1,  "D",  "reconnecting/connection_closed"},
+	{"2.0 lost, with a will",   false, -1,  "DW", "reconnecting/connection_lost"  },
+	{"2.0 will first",          false, -1,  "WD", "reconnecting/connection_lost"  },
+	{"2.1 goodbye",             true,  0,   "D",  "offline/client_disconnect"     },
+	{"2.1 goodbye 0x04",        true,  0,   "DW", "reconnecting/connection_lost"  },
+	{"2.1 lost",                true,  7,   "D",  "reconnecting/connection_lost"  },
+	{"2.1 lost, with a will",   true,  7,   "DW", "reconnecting/connection_lost"  },
+	{"2.1.3 will first",        true,  7,   "WD", "reconnecting/connection_lost"  },
+	{"2.1.3 0x04, will first",  true,  0,   "WD", "reconnecting/connection_lost"  },
+	{"2.1 keepalive",           true,  19,  "DW", "reconnecting/keepalive_timeout"},
+	{"2.1 malformed",           true,  21,  "DW", "reconnecting/protocol_error"   },
+	{"2.1 too large",           true,  25,  "DW", "reconnecting/protocol_error"   },
+	{"2.1 kicked with will",    true,  152, "DW", "offline/kicked"                },
+	{"2.1 kicked without will", true,  152, "D",  "offline/kicked"                },
 };
 
 static void every_ending_is_told_with_its_reason(void **state)
@@ -190,7 +191,7 @@ static void every_ending_is_told_with_its_reason(void **state)
 			fail_msg("%s: %zu events", row->what, broker.events_len);
 		assert_told(expected);
 		assert_string_equal(broker.events[1].detail,
-		                    strchr(row->order, 'W') != NULL ? "power" : "");
+				    strchr(row->order, 'W') != NULL ? "power" : "");
 		assert_int_equal(broker.events[1].generation, broker.events[0].generation);
 		assert_no_gap();
 		world_close(&world);
@@ -220,7 +221,7 @@ static void message_on_the_will_topic_changes_nothing(void **state)
 	(void)state;
 	log_in(&world, &c);
 	assert_int_equal(message(&world, &c, "workers/wrk_a/will", "{\"reason\":\"lie\"}"),
-	                 MOSQ_ERR_SUCCESS);
+			 MOSQ_ERR_SUCCESS);
 	disconnect(&world, &c, 0);
 	turn(&world);
 	assert_told("online offline/client_disconnect");
@@ -233,7 +234,8 @@ static void message_on_the_will_topic_of_an_earlier_turn_is_no_will(void **state
 
 	(void)state;
 	log_in(&world, &c);
-	will(&world, &c, NULL); /* the check alone: another plugin kept the message event from us */
+	will(&world, &c,
+	     NULL); /* the check alone: another plugin kept the message event from us */
 	turn(&world);
 	disconnect(&world, &c, 0);
 	turn(&world);
@@ -299,14 +301,14 @@ static void nothing_but_the_will_comes_from_an_ended_session(void **state)
 	log_in(&world, &c);
 	disconnect(&world, &c, CONN_LOST);
 	assert_int_equal(acl(&world, &c, MOSQ_ACL_WRITE, "workers/wrk_a/metrics", "{}"),
-	                 MOSQ_ERR_ACL_DENIED);
+			 MOSQ_ERR_ACL_DENIED);
 	assert_int_equal(acl(&world, &c, MOSQ_ACL_READ, "workers/wrk_a/commands", "{}"),
-	                 MOSQ_ERR_ACL_DENIED);
+			 MOSQ_ERR_ACL_DENIED);
 	turn(&world);
 	assert_int_equal(acl(&world, &c, MOSQ_ACL_WRITE, "workers/wrk_a/metrics", "{}"),
-	                 MOSQ_ERR_ACL_DENIED);
+			 MOSQ_ERR_ACL_DENIED);
 	assert_int_equal(acl(&world, &c, MOSQ_ACL_READ, "workers/wrk_a/commands", "{}"),
-	                 MOSQ_ERR_ACL_DENIED);
+			 MOSQ_ERR_ACL_DENIED);
 	assert_int_equal(will(&world, &c, NULL), MOSQ_ERR_SUCCESS);
 }
 
@@ -357,7 +359,7 @@ static void end_of_the_elder_that_comes_seconds_late_is_no_news(void **state)
 	assert_told("online online");
 	/* the old connection may do nothing any more */
 	assert_int_equal(acl(&world, &old, MOSQ_ACL_WRITE, "workers/wrk_a/metrics", "{}"),
-	                 MOSQ_ERR_ACL_DENIED);
+			 MOSQ_ERR_ACL_DENIED);
 	disconnect(&world, &old, -1);
 	turns(&world, 3);
 	assert_told("");
@@ -380,7 +382,8 @@ static void takeover_that_fails_after_all_ends_offline(void **state)
 
 static void count_of_sessions_is_told_when_a_takeover_fails(void **state)
 {
-	struct mosquitto a = tcp_client(W, W), b = tcp_client(W ".b", W), again = tcp_client(W, W);
+	struct mosquitto a = tcp_client(W, W), b = tcp_client(W ".b", W),
+			 again = tcp_client(W, W);
 
 	(void)state;
 	log_in(&world, &a);
@@ -538,7 +541,7 @@ static void stranger_at_the_address_of_a_session_inherits_nothing(void **state)
 	c.id = c.username = "alice";
 	assert_int_equal(basic_auth(&world, &c, "x"), MOSQ_ERR_PLUGIN_DEFER);
 	assert_int_equal(acl(&world, &c, MOSQ_ACL_WRITE, "workers/wrk_a/metrics", "{}"),
-	                 MOSQ_ERR_ACL_DENIED);
+			 MOSQ_ERR_ACL_DENIED);
 	turn(&world);
 	assert_told("online offline/connection_lost");
 }
@@ -553,16 +556,15 @@ static void kick_notifies_denies_and_closes(void **state)
 	(void)state;
 	log_in(&world, &c);
 	turn(&world);
-	assert_int_equal(conn_close_sessions(&world.p.conns, &id, REASON_KICKED, "KICKED", "bye", NULL,
-	                                     NULL),
-	                 1);
-	assert_non_null(said_on("workers/wrk_a/notice"));
+	assert_int_equal(conn_close_sessions(&world.p.conns, &id, REASON_KICKED, "KICKED",
+					     "bye", NULL, NULL),
+			 1);
 	assert_string_equal(said_on("workers/wrk_a/notice")->client_id, W);
 	assert_int_equal(acl(&world, &c, MOSQ_ACL_WRITE, "workers/wrk_a/metrics", "{}"),
-	                 MOSQ_ERR_ACL_DENIED);
-	assert_int_equal(conn_close_sessions(&world.p.conns, &id, REASON_KICKED, "KICKED", "bye", NULL,
-	                                     NULL),
-	                 0);
+			 MOSQ_ERR_ACL_DENIED);
+	assert_int_equal(conn_close_sessions(&world.p.conns, &id, REASON_KICKED, "KICKED",
+					     "bye", NULL, NULL),
+			 0);
 	turns(&world, 4);
 	assert_int_equal(broker.kicked_len, 1);
 	assert_told("online offline/kicked");
@@ -590,11 +592,13 @@ static void kick_whose_end_comes_within_the_call_is_told_once(void **state)
 	turn(&world);
 	kick_ends = &b;
 	broker.on_kick = end_within_kick;
-	session_close(&world.p.conns, connset_session(&world.p.conns, &b), REASON_KICKED, "KICKED", "");
+	session_close(&world.p.conns, connset_session(&world.p.conns, &b), REASON_KICKED,
+		      "KICKED", "");
 	turns(&world, 4);
 	assert_told("online online online");
 	kick_ends = &a;
-	conn_close_sessions(&world.p.conns, &id, REASON_REVOKED, "WORKER_REVOKED", "", NULL, NULL);
+	conn_close_sessions(&world.p.conns, &id, REASON_REVOKED, "WORKER_REVOKED", "", NULL,
+			    NULL);
 	turns(&world, 4);
 	assert_told("offline/revoked");
 	assert_int_equal(broker.kicked_len, 2);
@@ -607,7 +611,8 @@ static void kick_leaves_the_successor_of_its_client_id_alone(void **state)
 	(void)state;
 	log_in(&world, &old);
 	turn(&world);
-	session_close(&world.p.conns, connset_session(&world.p.conns, &old), REASON_KICKED, "KICKED", "");
+	session_close(&world.p.conns, connset_session(&world.p.conns, &old), REASON_KICKED,
+		      "KICKED", "");
 	turns(&world, 3);
 	log_in(&world, &new);
 	turns(&world, 5);
@@ -626,9 +631,9 @@ static void closing_all_counts_an_elder_that_is_taken_over_once(void **state)
 	(void)state;
 	log_in(&world, &old);
 	basic_auth(&world, &new, TOKEN);
-	assert_int_equal(conn_close_sessions(&world.p.conns, &id, REASON_REVOKED, "WORKER_REVOKED", "",
-	                                     NULL, NULL),
-	                 1);
+	assert_int_equal(conn_close_sessions(&world.p.conns, &id, REASON_REVOKED,
+					     "WORKER_REVOKED", "", NULL, NULL),
+			 1);
 	turns(&world, 5);
 	assert_int_equal(broker.kicked_len, 1);
 	assert_int_equal(state_of(&world, W), PRESENCE_OFFLINE);
@@ -644,7 +649,8 @@ static void deleted_worker_leaves_nothing(void **state)
 	(void)state;
 	log_in(&world, &c);
 	turn(&world);
-	conn_close_sessions(&world.p.conns, &id, REASON_DELETED, "WORKER_DELETED", "", NULL, NULL);
+	conn_close_sessions(&world.p.conns, &id, REASON_DELETED, "WORKER_DELETED", "", NULL,
+			    NULL);
 	conn_forget(&world.p.conns, &id);
 	turns(&world, 5);
 	assert_told("online offline/deleted");
@@ -662,7 +668,8 @@ static void worker_that_is_put_again_while_it_is_being_forgotten_stays(void **st
 	(void)state;
 	log_in(&world, &old);
 	turn(&world);
-	conn_close_sessions(&world.p.conns, &id, REASON_DELETED, "WORKER_DELETED", "", NULL, NULL);
+	conn_close_sessions(&world.p.conns, &id, REASON_DELETED, "WORKER_DELETED", "", NULL,
+			    NULL);
 	conn_forget(&world.p.conns, &id);
 	put_worker(&world, W);
 	log_in(&world, &new);

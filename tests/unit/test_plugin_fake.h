@@ -6,19 +6,13 @@
  * (docs/adr/0001-broker-versions.md), then looks at what was told. */
 #pragma once
 
-#include "tests/unit/unit.h"
+#include "tests/unit/test_plugin_dir.h"
 
 #include "plugin/broker_api.h"
 #include "plugin/events.h"
 #include "plugin/plugin.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define EPOCH "epoch-1"
 #define TOKEN "tk_right"
@@ -125,7 +119,7 @@ void mosquitto_free(void *mem)
 }
 
 int mosquitto_broker_publish(const char *client_id, const char *topic, int len, void *payload,
-                             int qos, bool retain, mosquitto_property *properties)
+			     int qos, bool retain, mosquitto_property *properties)
 {
 	struct said *s = &broker.said[broker.said_len];
 
@@ -151,73 +145,15 @@ static inline void fake_kick(const char *client_id)
 		broker.on_kick(client_id);
 }
 
-/* The newest message on the topic, NULL if there was none. */
+/* The newest message on the topic; one of length -1 if there was none. */
 static inline const struct said *said_on(const char *topic)
 {
+	static const struct said nothing = {.len = -1};
+
 	for (size_t i = broker.said_len; i-- > 0;)
 		if (strcmp(broker.said[i].topic, topic) == 0)
 			return &broker.said[i];
-	return NULL;
-}
-
-/* ---- storage directories ---- */
-
-static inline void make_dir(char path[64])
-{
-	snprintf(path, 64, "/tmp/rollcall-unit-XXXXXX");
-	assert_non_null(mkdtemp(path));
-}
-
-static inline void each_file(const char *dir, void (*fn)(const char *path, const char *name, void *),
-                             void *arg)
-{
-	DIR *d = opendir(dir);
-	struct dirent *entry;
-	char path[512];
-
-	assert_non_null(d);
-	while ((entry = readdir(d)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
-		fn(path, entry->d_name, arg);
-	}
-	closedir(d);
-}
-
-static inline void unlink_one(const char *path, const char *name, void *arg)
-{
-	(void)name;
-	(void)arg;
-	unlink(path);
-}
-
-static inline void remove_dir(const char *path)
-{
-	each_file(path, unlink_one, NULL);
-	rmdir(path);
-}
-
-static inline void copy_one(const char *path, const char *name, void *arg)
-{
-	char to[512], bytes[65536];
-	int in = open(path, O_RDONLY), out;
-	ssize_t n;
-
-	snprintf(to, sizeof(to), "%s/%s", (const char *)arg, name);
-	out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-	assert_true(in >= 0 && out >= 0);
-	while ((n = read(in, bytes, sizeof(bytes))) > 0)
-		assert_int_equal(write(out, bytes, (size_t)n), n);
-	close(in);
-	close(out);
-}
-
-/* What a process that dies now leaves behind: a copy of its files as they are. */
-static inline void copy_dir(const char *from, char to[64])
-{
-	make_dir(to);
-	each_file(from, copy_one, to);
+	return &nothing;
 }
 
 /* ---- the plugin ---- */
@@ -238,13 +174,15 @@ static inline void quiet(enum log_level level, const char *subsystem, const char
 /* Starts the plugin on w->dir. Grace in milliseconds. */
 static inline void world_start(struct world *w, const char *grace)
 {
-	const char *names[] = {"storage_path", "reconnect_grace_ms", "node_id", "storage_size_mib"};
+	const char *names[] = {"storage_path", "reconnect_grace_ms", "node_id",
+			       "storage_size_mib"};
 	const char *values[] = {w->dir, grace, "node-1", "64"};
 	struct err e = {0};
 
 	log_set_sink(quiet);
 	memset(&w->p, 0, sizeof(w->p));
-	assert_int_equal(options_parse(&w->p.options, names, values, ARRAY_LEN(names), &e), ERR_OK);
+	assert_int_equal(options_parse(&w->p.options, names, values, ARRAY_LEN(names), &e),
+			 ERR_OK);
 	if (plugin_start(&w->p, fake_kick, w->connect_event, &e) != ERR_OK)
 		fail_msg("%s", e.msg);
 	if (w->p.directory.epoch[0] == '\0')
@@ -304,7 +242,9 @@ static inline struct worker_id worker(const char *id)
 
 static inline struct dir_entry entry_of(const char *id, int64_t n, const char *token)
 {
-	struct dir_entry entry = {.id = worker(id), .revision = {.epoch = EPOCH, .n = n}};
+	struct dir_entry entry = {
+		.id = worker(id), .revision = {.epoch = EPOCH, .n = n}
+        };
 
 	if (token != NULL) {
 		entry.tokens_len = 1;
@@ -335,8 +275,12 @@ static inline void put_worker(struct world *w, const char *id)
 
 static inline struct mosquitto tcp_client(const char *id, const char *user)
 {
-	return (struct mosquitto){.id = id, .username = user, .address = "127.0.0.1",
-	                          .protocol = mp_mqtt, .version = 5, .keepalive = 60};
+	return (struct mosquitto){.id = id,
+				  .username = user,
+				  .address = "127.0.0.1",
+				  .protocol = mp_mqtt,
+				  .version = 5,
+				  .keepalive = 60};
 }
 
 static inline int basic_auth(struct world *w, struct mosquitto *c, const char *password)
@@ -384,7 +328,7 @@ static inline void disconnect(struct world *w, struct mosquitto *c, int reason)
 }
 
 static inline int acl(struct world *w, struct mosquitto *c, int access, const char *topic,
-                      const char *payload)
+		      const char *payload)
 {
 	struct mosquitto_evt_acl_check ev = {.client = c, .topic = topic, .access = access};
 
@@ -403,7 +347,7 @@ static inline int will(struct world *w, struct mosquitto *c, const char *payload
 
 /* A message that a client sends: the check, then the event, unless it is denied. */
 static inline int message(struct world *w, struct mosquitto *c, const char *topic,
-                          const char *payload)
+			  const char *payload)
 {
 	char copy[16384], name[256];
 	struct mosquitto_evt_message ev = {.client = c, .topic = name, .payload = copy};
@@ -445,7 +389,8 @@ static inline enum presence_reason reason_of_worker(struct world *w, const char 
 	return presence_of(w, id).reason;
 }
 
-/* Says the events of all workers since the last call, "online offline/kicked", for comparison. */
+/* Says the events of all workers since the last call, "online offline/kicked", for comparison.
+ */
 static inline void assert_told(const char *expected)
 {
 	static size_t told;
@@ -462,10 +407,10 @@ static inline void assert_told(const char *expected)
 	for (; told < broker.events_len; told++) {
 		const struct presence *p = &broker.events[told];
 
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s%s", len > 0 ? " " : "",
-		                        presence_state_name(p->state),
-		                        p->reason != REASON_NONE ? "/" : "",
-		                        p->reason != REASON_NONE ? presence_reason_name(p->reason) : "");
+		len += (size_t)snprintf(
+			text + len, sizeof(text) - len, "%s%s%s%s", len > 0 ? " " : "",
+			presence_state_name(p->state), p->reason != REASON_NONE ? "/" : "",
+			p->reason != REASON_NONE ? presence_reason_name(p->reason) : "");
 	}
 	assert_string_equal(text, expected);
 }
