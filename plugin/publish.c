@@ -204,7 +204,9 @@ static void heartbeat(struct publish *p)
 	jwrite_time(&w, "at", clock_unix_ms());
 	jwrite_object_end(&w);
 	if (!out.failed)
-		send(NULL, TOPIC_HEARTBEAT, out.data, out.len, 0, false, NULL);
+		/* QoS 1 as the batches: QoS 0 would overtake those that wait for a free place
+		 * in the client's inflight window, and look like a gap. */
+		send(NULL, TOPIC_HEARTBEAT, out.data, out.len, 1, false, NULL);
 	buf_fini(&out);
 }
 
