@@ -15,10 +15,48 @@ static bool is_ascii(char c)
 	return (unsigned char)c < 0x80;
 }
 
+static size_t skip_digits(const char *text, size_t len, size_t at)
+{
+	while (at < len && text[at] >= '0' && text[at] <= '9')
+		at++;
+	return at;
+}
+
+/* Where the number at `at` ends (RFC 8259 section 6); `at` itself if it has another form, such
+ * as "1." and "-01", which json-c takes and gives back as it got them. */
+static size_t skip_number(const char *text, size_t len, size_t at)
+{
+	size_t from = at + (text[at] == '-'), end = skip_digits(text, len, from), part;
+
+	if (end == from || (text[from] == '0' && end > from + 1))
+		return at;
+	if (end < len && text[end] == '.') {
+		part = end + 1;
+		end = skip_digits(text, len, part);
+		if (end == part)
+			return at;
+	}
+	if (end < len && (text[end] == 'e' || text[end] == 'E')) {
+		part = end + 1;
+		if (part < len && (text[part] == '+' || text[part] == '-'))
+			part++;
+		end = skip_digits(text, len, part);
+		if (end == part)
+			return at;
+	}
+	return end;
+}
+
+static bool begins_number(char c)
+{
+	return c == '-' || (c >= '0' && c <= '9');
+}
+
 /* What json-c takes for JSON even when it is told to be strict. NULL: nothing of the kind. */
 static const char *foreign_sign(const char *text, size_t len)
 {
 	bool in_string = false;
+	size_t end;
 
 	/* It stops at a NUL, and takes surrogates for characters. */
 	if (memchr(text, '\0', len) != NULL || !utf8_valid(text, len))
@@ -36,6 +74,12 @@ static const char *foreign_sign(const char *text, size_t len)
 			return "single quotes, NaN and Infinity are not part of it";
 		else if (!in_string && !is_ascii(c))
 			return "only strings may hold more than ASCII";
+		if (in_string || !begins_number(c))
+			continue;
+		end = skip_number(text, len, i);
+		if (end == i)
+			return "a number that is none";
+		i = end - 1;
 	}
 	return NULL;
 }

@@ -35,6 +35,15 @@ static void what_is_not_json_is_refused(void **state)
 		"\"\xFF\"",
 		"\"\xED\xA0\x80\"",
 		"01",
+		"-01",
+		"00",
+		"1.",
+		"-",
+		"1e",
+		"1e+",
+		"[.5]",
+		"{\"a\":1.}",
+		"1-2",
 		"NaN",
 		"/**/{}",
 		"{\"a\" 1}",
@@ -60,8 +69,8 @@ static void what_is_not_json_is_refused(void **state)
 static void values_of_every_kind_are_taken(void **state)
 {
 	static const char *const good[] = {
-		"{}", "[]",    " {\"a\":[1,-2.5e3,true,null,\"\\u00fc\"]}\n",
-		"1",  "\"a\"", "true"};
+		"{}",   "[]", " {\"a\":[1,-2.5e3,true,null,\"\\u00fc\"]}\n",     "1", "\"a\"",
+		"true", "-0", "[0,-1,10,0.5,-0.25e-3,1E5,1e+5,{\"1.\":\"-01\"}]"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
