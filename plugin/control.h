@@ -19,8 +19,8 @@
 /* Where an answer goes: kept when it has to wait. */
 struct control_route {
 	char client_id[256];
-	char topic[256];
-	uint8_t correlation[128]; /* MQTT 5 correlation data */
+	char topic[1024];
+	uint8_t correlation[1024]; /* MQTT 5 correlation data */
 	uint16_t correlation_len;
 };
 

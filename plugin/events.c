@@ -327,29 +327,45 @@ int on_message(int event, void *event_data, void *userdata)
 	return MOSQ_ERR_SUCCESS;
 }
 
-static void read_route(const struct mosquitto_evt_control *ev, struct control_route *out)
+/* What MQTT 5 says about where the answer goes. */
+static void read_answer_properties(const mosquitto_property *props, struct control_route *out)
 {
 	char *topic = NULL;
 	void *correlation = NULL;
 	uint16_t len = 0;
 
-	*out = (struct control_route){0};
-	snprintf(out->client_id, sizeof(out->client_id), "%s", mosquitto_client_id(ev->client));
-	snprintf(out->topic, sizeof(out->topic), "%s", TOPIC_CONTROL_RESPONSE);
-	if (ev->properties == NULL)
-		return;
-	if (mosquitto_property_read_string(ev->properties, MQTT_PROP_RESPONSE_TOPIC, &topic,
-					   false) != NULL &&
-	    strlen(topic) < sizeof(out->topic))
+	mosquitto_property_read_string(props, MQTT_PROP_RESPONSE_TOPIC, &topic, false);
+	mosquitto_property_read_binary(props, MQTT_PROP_CORRELATION_DATA, &correlation, &len,
+				       false);
+	if (topic != NULL && strlen(topic) < sizeof(out->topic))
 		memcpy(out->topic, topic, strlen(topic) + 1);
-	if (mosquitto_property_read_binary(ev->properties, MQTT_PROP_CORRELATION_DATA,
-					   &correlation, &len, false) != NULL &&
-	    len <= sizeof(out->correlation)) {
+	else if (topic != NULL)
+		log_warn("control", "client=%s response topic too long: not used",
+			 out->client_id);
+	if (correlation != NULL && len <= sizeof(out->correlation)) {
 		memcpy(out->correlation, correlation, len);
 		out->correlation_len = len;
+	} else if (correlation != NULL) {
+		log_warn("control", "client=%s correlation data too long: not returned",
+			 out->client_id);
 	}
 	free(topic);
 	free(correlation);
+}
+
+/* False if the client cannot be answered. */
+static bool read_route(const struct mosquitto_evt_control *ev, struct control_route *out)
+{
+	const char *client_id = mosquitto_client_id(ev->client);
+
+	*out = (struct control_route){0};
+	if (client_id == NULL || strlen(client_id) >= sizeof(out->client_id))
+		return false;
+	memcpy(out->client_id, client_id, strlen(client_id) + 1);
+	memcpy(out->topic, TOPIC_CONTROL_RESPONSE, sizeof(TOPIC_CONTROL_RESPONSE));
+	if (ev->properties != NULL)
+		read_answer_properties(ev->properties, out);
+	return true;
 }
 
 int on_control(int event, void *event_data, void *userdata)
@@ -366,8 +382,10 @@ int on_control(int event, void *event_data, void *userdata)
 		log_warn("control", "a client that is not one of control_users was ignored");
 		return MOSQ_ERR_SUCCESS;
 	}
-	read_route(ev, &route);
-	control_message(&p->control, ev->client, &route, ev->payload, ev->payloadlen);
+	if (read_route(ev, &route))
+		control_message(&p->control, ev->client, &route, ev->payload, ev->payloadlen);
+	else
+		log_warn("control", "a client whose id is too long to be answered was ignored");
 	return MOSQ_ERR_SUCCESS;
 }
 
