@@ -139,12 +139,17 @@ def test_options_of_a_start_that_are_none(rest, alive, path, body):
                headers=JSON)
 
 
-@pytest.mark.parametrize("worker_id", ["x" * 65, "a%2Fb", "%00", "a%20b", "wrk_%C3%A4", "a.b",
+@pytest.mark.parametrize("worker_id", ["x" * 65, "a%2Fb", "a%20b", "wrk_%C3%A4", "a.b",
                                        "%2e%2e", "+", "%23"])
 def test_a_worker_id_that_can_be_none(rest, alive, worker_id):
     response = rest.request("GET", f"/workers/{worker_id}")
     assert response.status_code in (400, 404)
     assert response.json()["error"]["code"] in ("WORKER_NOT_FOUND", "NOT_FOUND", "INVALID_REQUEST")
+
+
+def test_a_nul_in_a_path_is_refused(rest, alive):
+    """By the HTTP library or by us, as its version has it."""
+    assert rest.request("GET", "/workers/%00").status_code in (400, 404)
 
 
 # ---- HTTP ------------------------------------------------------------------------------------

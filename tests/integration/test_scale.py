@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(VALGRIND, reason="a fleet is too much for valgri
 
 def insert_workers(site, identities):
     """As that many registrations would have left them, without the wait for each."""
-    now = datetime.datetime.utcnow()
+    now = datetime.datetime.now(datetime.timezone.utc)
     later = now + datetime.timedelta(days=90)
     first = site.database.value("SELECT n FROM directory_state") + 1
     with site.server.connect(site.database.name) as connection, connection.cursor() as cursor:
