@@ -244,9 +244,9 @@ struct audit *audit_new(struct app *app, struct err *e)
 		return NULL;
 	}
 	a->listener = (struct broker_listener){.filter = SHARED_PREFIX TOPIC_AUDIT,
-	                                       .wants = wants,
-	                                       .message = on_message,
-	                                       .arg = a};
+					       .wants = wants,
+					       .message = on_message,
+					       .arg = a};
 	broker_listen(app->broker, &a->listener);
 	return a;
 }

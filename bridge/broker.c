@@ -12,9 +12,11 @@
 
 #include "bridge/app.h"
 #include "bridge/loop.h"
+#include "bridge/resolve.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <mosquitto.h>
@@ -30,11 +32,12 @@
 #define HANDSHAKE_MS 5000  /* from the attempt to the last SUBACK */
 #define MISC_PERIOD_MS 500 /* keepalive and handshake deadline are looked at this often */
 #define UNACKED_MAX 20000  /* messages that wait for the broker's PUBACK */
-#define READS_PER_TURN 64  /* packets taken before other work of the loop gets its turn */
+#define READS_PER_TURN 16  /* packets taken before other work of the loop gets its turn */
 #define FILTERS_MAX 16
 
 enum link_state {
 	LINK_DOWN,        /* no client object; a retry is due */
+	LINK_RESOLVING,   /* no client object; the host's address is being looked up */
 	LINK_OPENING,     /* connecting, or waiting for CONNACK */
 	LINK_SUBSCRIBING, /* waiting for SUBACK */
 	LINK_UP,
@@ -48,6 +51,8 @@ struct broker {
 	bool stopped; /* no further attempts */
 	struct event *readable, *writable;
 	struct timer *retry, *misc;
+	struct resolve *resolve; /* in LINK_RESOLVING */
+	unsigned attempts;
 	struct broker_listener *listeners;
 	int64_t retry_ms, deadline_us;
 	size_t unacked;
@@ -279,16 +284,16 @@ static bool watch_socket(struct broker *b)
 	       event_add(b->readable, NULL) == 0 && event_add(b->writable, NULL) == 0;
 }
 
-static void open_link(void *arg)
+static void open_link(struct broker *b, const char *address)
 {
-	struct broker *b = arg;
 	char id[48];
-	int rc = MOSQ_ERR_NOMEM;
+	int rc;
 
 	snprintf(id, sizeof(id), "rollcall-bridge-%08x%08x", randombytes_random(),
 		 randombytes_random());
 	b->mosq = mosquitto_new(id, true, b);
 	if (b->mosq == NULL) {
+		b->state = LINK_DOWN;
 		retry_later(b);
 		return;
 	}
@@ -297,11 +302,45 @@ static void open_link(void *arg)
 	timer_every(b->misc, MISC_PERIOD_MS);
 	rc = configure(b);
 	if (rc == MOSQ_ERR_SUCCESS)
-		rc = mosquitto_connect_async(b->mosq, b->app->config.broker_host,
-					     (int)b->app->config.broker_port, KEEPALIVE_S);
+		rc = mosquitto_connect_async(b->mosq, address, (int)b->app->config.broker_port,
+					     KEEPALIVE_S);
 	if (rc == MOSQ_ERR_SUCCESS && !watch_socket(b))
 		rc = MOSQ_ERR_NOMEM;
 	settle(b, rc);
+}
+
+static void on_resolved(void *arg, const char *address)
+{
+	struct broker *b = arg;
+
+	b->resolve = NULL;
+	if (address != NULL) {
+		open_link(b, address);
+		return;
+	}
+	b->state = LINK_DOWN;
+	fail(b, "its name is not known");
+	b->failed = false;
+	retry_later(b);
+}
+
+static void attempt(void *arg)
+{
+	struct broker *b = arg;
+	const char *host = b->app->config.broker_host;
+	struct in6_addr any;
+
+	if (inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1) {
+		open_link(b, host);
+		return;
+	}
+	/* Asked anew each time: a container that was replaced comes back with another address.
+	 */
+	b->resolve = resolve_start(b->app->loop, host, b->attempts++, on_resolved, b);
+	if (b->resolve != NULL)
+		b->state = LINK_RESOLVING;
+	else
+		retry_later(b);
 }
 
 /* ---- for the rest of the bridge ---------------------------------------------------------- */
@@ -314,7 +353,7 @@ struct broker *broker_new(struct app *app, struct err *e)
 	if (b != NULL) {
 		b->app = app;
 		b->retry_ms = RETRY_MIN_MS;
-		b->retry = timer_new(app->loop, open_link, b);
+		b->retry = timer_new(app->loop, attempt, b);
 		b->misc = timer_new(app->loop, on_misc, b);
 	}
 	if (b == NULL || b->retry == NULL || b->misc == NULL) {
@@ -331,7 +370,9 @@ void broker_stop(struct broker *b)
 {
 	b->stopped = true;
 	timer_cancel(b->retry);
-	if (b->state == LINK_DOWN)
+	resolve_forget(b->resolve);
+	b->resolve = NULL;
+	if (b->mosq == NULL)
 		return;
 	if (b->state == LINK_UP) /* without a goodbye the broker would log an error */
 		mosquitto_disconnect(b->mosq);

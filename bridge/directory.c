@@ -168,9 +168,9 @@ static void on_sent(void *arg, struct json_object *data, struct err *e)
 {
 	struct push *p = arg;
 
-	/* "Stale": the plugin has a newer revision than what is committed. Another bridge may have
-	 * been quicker, which reading again will show; or the database was restored, which a
-	 * synchronisation finds out. */
+	/* "Stale": the plugin has a newer revision than what is committed. Another bridge may
+	 * have been quicker, which reading again will show; or the database was restored, which
+	 * a synchronisation finds out. */
 	if (data != NULL && json_object_get_int64(json_object_object_get(data, "stale")) > 0)
 		err_set(e, ERR_EPOCH_MISMATCH, "the broker has a newer revision");
 	if (e->code == ERR_OK)
@@ -191,8 +191,8 @@ static void send_entry(struct push *p)
 	directory_entry_write(&w, &p->entry, p->database.epoch);
 	jwrite_array_end(&w);
 	control_call(p->directory->app->control,
-	             p->entry.deleted ? "deleteWorkers" : "putWorkers", &fields, TIMEOUT_MS, on_sent,
-	             p);
+		     p->entry.deleted ? "deleteWorkers" : "putWorkers", &fields, TIMEOUT_MS,
+		     on_sent, p);
 	buf_fini(&fields);
 }
 
@@ -245,7 +245,7 @@ static void on_tick(void *arg)
 /* ---- for the rest of the bridge ---------------------------------------------------------- */
 
 void directory_push(struct directory *d, const struct worker_id *id,
-                    void (*done)(void *arg, bool enforced), void *arg)
+		    void (*done)(void *arg, bool enforced), void *arg)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	struct push *p = find(d, id);
@@ -260,9 +260,9 @@ void directory_push(struct directory *d, const struct worker_id *id,
 		return;
 	}
 	*w = (struct waiter){.done = done,
-	                     .arg = arg,
-	                     .deadline_us = clock_mono_us() + PATIENCE_US,
-	                     .next = p->waiting};
+			     .arg = arg,
+			     .deadline_us = clock_mono_us() + PATIENCE_US,
+			     .next = p->waiting};
 	p->waiting = w;
 	if (p->state == PUSH_DUE && broker_connected(d->app->broker))
 		read_entry(p);

@@ -2,8 +2,8 @@
 /* directory.h - keeps the plugin's directory in step with the database, by revision.
  *
  * After every connect, and every few minutes, a full synchronisation (beginSync, putWorkers in
- * pages, endSync); after every change, a push of that worker. What could not be pushed is pushed
- * again until it could. Where the plugin knows revisions that the database does not, the
+ * pages, endSync); after every change, a push of that worker. What could not be pushed is
+ * pushed again until it could. Where the plugin knows revisions that the database does not, the
  * database was restored from a backup: the newer revocations, deletions and token changes are
  * taken back from the plugin and the epoch changes (docs/adr/0007-directory-sync.md).
  *
@@ -25,7 +25,7 @@ void directory_free(struct directory *d); /* NULL is fine */
 /* Pushes the worker's committed state (or its deletion). `done` is called once: true as soon as
  * the plugin says it is durable, false after a second, when it goes on being tried. */
 void directory_push(struct directory *d, const struct worker_id *id,
-                    void (*done)(void *arg, bool enforced), void *arg);
+		    void (*done)(void *arg, bool enforced), void *arg);
 
 /* False while a change of this worker still waits for the plugin. */
 bool directory_enforced(const struct directory *d, const struct worker_id *id);

@@ -47,10 +47,11 @@ struct directory_sync {
 	bool running, again, done_once;
 	char complaint[200]; /* last failure logged */
 
-	struct directory_snapshot ours;	  /* what the database said */
-	struct directory_snapshot theirs; /* what the plugin said, when the database is behind */
-	struct directory_state now;	  /* the second look */
-	size_t put;			  /* entries of `ours` sent */
+	struct directory_snapshot ours; /* what the database said */
+	struct directory_snapshot
+		theirs;             /* what the plugin said, when the database is behind */
+	struct directory_state now; /* the second look */
+	size_t put;                 /* entries of `ours` sent */
 	char sync_id[SYNC_ID_MAX + 1];
 	size_t taken; /* workers recovered */
 };
@@ -75,17 +76,17 @@ static void fail(struct directory_sync *s, const struct err *e)
 	if (strcmp(s->complaint, e->msg) != 0) {
 		snprintf(s->complaint, sizeof(s->complaint), "%s", e->msg);
 		log_warn("directory", "not in step with the broker, trying on: %s: %s",
-		         err_name(e->code), e->msg);
+			 err_name(e->code), e->msg);
 	}
 	timer_once(s->start,
-	           s->retry_ms / 2 + randombytes_uniform((uint32_t)s->retry_ms / 2 + 1));
+		   s->retry_ms / 2 + randombytes_uniform((uint32_t)s->retry_ms / 2 + 1));
 	s->retry_ms = s->retry_ms * 2 < RETRY_MAX_MS ? s->retry_ms * 2 : RETRY_MAX_MS;
 }
 
 static void succeed(struct directory_sync *s, int64_t dropped)
 {
 	log_info("directory", "in step: workers=%zu dropped=%" PRId64 " epoch=%.8s n=%" PRId64,
-	         s->ours.len, dropped, s->ours.state.epoch, s->ours.state.n);
+		 s->ours.len, dropped, s->ours.state.epoch, s->ours.state.n);
 	finish(s);
 	s->complaint[0] = '\0';
 	s->retry_ms = RETRY_MIN_MS;
@@ -139,7 +140,8 @@ static void put_page(struct directory_sync *s)
 {
 	struct buf fields;
 	struct jwrite w;
-	size_t until = s->put + PAGE_WORKERS < s->ours.len ? s->put + PAGE_WORKERS : s->ours.len;
+	size_t until =
+		s->put + PAGE_WORKERS < s->ours.len ? s->put + PAGE_WORKERS : s->ours.len;
 
 	if (s->put == s->ours.len) {
 		end(s);
@@ -176,9 +178,10 @@ static void on_recovered(void *arg, struct err *e)
 
 	if (e->code == ERR_OK) {
 		log_warn("directory",
-		         "the database was restored from an older state: took over workers=%zu from "
-		         "the broker (their revocations, deletions and tokens), new epoch",
-		         s->taken);
+			 "the database was restored from an older state: took over workers=%zu "
+			 "from "
+			 "the broker (their revocations, deletions and tokens), new epoch",
+			 s->taken);
 		err_set(e, ERR_CONFLICT, "the database was restored; synchronising again");
 		s->retry_ms = RETRY_MIN_MS;
 	}
@@ -186,7 +189,7 @@ static void on_recovered(void *arg, struct err *e)
 }
 
 static enum err_code keep_entry(struct directory_sync *s, struct json_object *item, size_t i,
-                                struct err *e)
+				struct err *e)
 {
 	struct directory_snapshot *theirs = &s->theirs;
 	struct directory_entry *grown;
@@ -283,7 +286,7 @@ static void on_begun(void *arg, struct json_object *data, struct err *e)
 	}
 	snprintf(s->sync_id, sizeof(s->sync_id), "%s", id);
 	snprintf(s->theirs.state.epoch, sizeof(s->theirs.state.epoch), "%s",
-	         epoch != NULL ? epoch : "");
+		 epoch != NULL ? epoch : "");
 	if (strcmp(s->theirs.state.epoch, s->ours.state.epoch) == 0 &&
 	    s->theirs.state.n > s->ours.state.n)
 		db_submit(s->app->db, look_again, on_looked_again, s);
@@ -357,7 +360,7 @@ bool directory_sync_done_once(const struct directory_sync *s)
 }
 
 struct directory_sync *directory_sync_new(struct app *app, void (*synced)(void *arg), void *arg,
-                                          struct err *e)
+					  struct err *e)
 {
 	struct directory_sync *s = calloc(1, sizeof(*s));
 

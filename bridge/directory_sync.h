@@ -13,7 +13,7 @@ struct directory_sync;
 
 /* `synced` is called after each synchronisation that went through. */
 struct directory_sync *directory_sync_new(struct app *app, void (*synced)(void *arg), void *arg,
-                                          struct err *e) MUST_CHECK;
+					  struct err *e) MUST_CHECK;
 void directory_sync_free(struct directory_sync *s); /* NULL is fine */
 
 /* Starts one soon; one that is under way is followed by another. It goes on being tried. */

@@ -15,8 +15,9 @@
 #define QUEUE_REPORTS 50000
 #define QUEUE_BYTES ((size_t)64 * 1024 * 1024)
 #define BATCH_REPORTS 1000
-#define BATCH_BYTES ((size_t)1024 * 1024) /* of further keys: one statement carries them all   \
-					   */
+#define BATCH_BYTES                                                                            \
+	((size_t)1024 * 1024) /* of further keys: one statement carries them all               \
+			       */
 #define RETRY_MS 200
 /* Workers share this many shares of the queue by the hash of their id, so that a flood of one
  * leaves room for (nearly) all others without a count for each worker. */

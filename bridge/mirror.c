@@ -52,6 +52,7 @@ struct mirror {
 	int64_t heard_us; /* last heartbeat or page */
 	uint64_t version;
 	struct timer *check, *retry;
+	char complaint[200]; /* the last failure that was logged */
 	char node[NODE_ID_MAX + 1];
 };
 
@@ -241,8 +242,18 @@ static void read_page(struct mirror *m, struct json_object *data, const char **n
 		read_item(m, list, i, e);
 }
 
+/* A broker without the plugin never answers: that is said once, not every two seconds. */
+static void complain(struct mirror *m, const char *what)
+{
+	if (strcmp(m->complaint, what) == 0)
+		return;
+	snprintf(m->complaint, sizeof(m->complaint), "%s", what);
+	log_warn("mirror", "list failed, trying on: %s", what);
+}
+
 static void finish_list(struct mirror *m)
 {
+	m->complaint[0] = '\0';
 	m->listing = false;
 	sweep(m);
 	m->whole = true;
@@ -265,7 +276,7 @@ static void on_page(void *arg, struct json_object *data, struct err *e)
 	if (e->code != ERR_OK) {
 		m->listing = false;
 		if (broker_connected(m->app->broker)) {
-			log_warn("mirror", "list failed: %s", e->msg);
+			complain(m, e->msg);
 			timer_once(m->retry, RETRY_MS);
 		}
 		return;

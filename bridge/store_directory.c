@@ -34,10 +34,11 @@ static const char sql_unbury[] = "DELETE FROM worker_tombstones WHERE id = ?";
 static const char sql_put_worker[] =
 	"INSERT INTO workers (id, name, status, revision, created_at) VALUES (?, ?, ?, ?, ?)"
 	" ON DUPLICATE KEY UPDATE status = VALUES(status), revision = VALUES(revision)";
-static const char sql_end_tokens[] =
-	"UPDATE tokens SET role = 'ended', ended_at = ? WHERE worker_id = ? AND role <> 'ended'";
+static const char sql_end_tokens[] = "UPDATE tokens SET role = 'ended', ended_at = ? WHERE "
+				     "worker_id = ? AND role <> 'ended'";
 static const char sql_put_token[] =
-	"INSERT INTO tokens (worker_id, hash, role, created_at, expires_at) VALUES (?, ?, ?, ?, ?)"
+	"INSERT INTO tokens (worker_id, hash, role, created_at, expires_at) VALUES (?, ?, ?, "
+	"?, ?)"
 	" ON DUPLICATE KEY UPDATE role = VALUES(role), expires_at = VALUES(expires_at),"
 	" ended_at = NULL";
 static const char sql_new_epoch[] = "UPDATE directory_state SET epoch = ?, n = ? WHERE id = 1";
@@ -51,7 +52,7 @@ void directory_snapshot_fini(struct directory_snapshot *s)
 /* ---- reading ----------------------------------------------------------------------------- */
 
 static enum err_code read_state(struct db *db, const char *sql, struct directory_state *out,
-                                struct err *e)
+				struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql);
 	bool found = stmt_row(q);
@@ -63,7 +64,8 @@ static enum err_code read_state(struct db *db, const char *sql, struct directory
 	if (stmt_end(q, e) != ERR_OK)
 		return e->code;
 	/* Not yet, or not any more: either way nothing can be said about the directory now. */
-	return found ? ERR_OK : err_set(e, ERR_DATABASE_UNAVAILABLE, "it has no directory state");
+	return found ? ERR_OK
+		     : err_set(e, ERR_DATABASE_UNAVAILABLE, "it has no directory state");
 }
 
 enum err_code store_directory_state(struct db *db, struct directory_state *out, struct err *e)
@@ -154,7 +156,7 @@ enum err_code store_directory_read(struct db *db, struct directory_snapshot *out
 }
 
 static enum err_code read_tombstone(struct db *db, const struct directory_state *state,
-                                    struct directory_entry *entry, struct err *e)
+				    struct directory_entry *entry, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql_tombstone);
 
@@ -166,8 +168,8 @@ static enum err_code read_tombstone(struct db *db, const struct directory_state 
 }
 
 enum err_code store_directory_entry(struct db *db, const struct worker_id *id,
-                                    struct directory_entry *entry, struct directory_state *state,
-                                    struct err *e)
+				    struct directory_entry *entry,
+				    struct directory_state *state, struct err *e)
 {
 	struct stmt *q;
 	bool found;
@@ -189,10 +191,11 @@ enum err_code store_directory_entry(struct db *db, const struct worker_id *id,
 	return stmt_end(q, e);
 }
 
-/* ---- taking back what a restored database forgot ------------------------------------------ */
+/* ---- taking back what a restored database forgot ------------------------------------------
+ */
 
 static enum err_code bury(struct db *db, const struct directory_entry *entry, int64_t n,
-                          int64_t now_ms, struct err *e)
+			  int64_t now_ms, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql_delete);
 
@@ -209,7 +212,7 @@ static enum err_code bury(struct db *db, const struct directory_entry *entry, in
 }
 
 static enum err_code put_worker(struct db *db, const struct directory_entry *entry, int64_t n,
-                                int64_t now_ms, struct err *e)
+				int64_t now_ms, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql_unbury);
 
@@ -228,7 +231,7 @@ static enum err_code put_worker(struct db *db, const struct directory_entry *ent
 }
 
 static enum err_code put_tokens(struct db *db, const struct directory_entry *entry,
-                                int64_t now_ms, struct err *e)
+				int64_t now_ms, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql_end_tokens);
 
@@ -253,8 +256,8 @@ static enum err_code put_tokens(struct db *db, const struct directory_entry *ent
 	return ERR_OK;
 }
 
-static enum err_code recover_entry(struct db *db, const struct directory_entry *entry, int64_t n,
-                                   struct err *e)
+static enum err_code recover_entry(struct db *db, const struct directory_entry *entry,
+				   int64_t n, struct err *e)
 {
 	const int64_t now_ms = clock_unix_ms();
 	const struct audit_row row = {
@@ -286,7 +289,7 @@ static enum err_code write_epoch(struct db *db, int64_t n, struct err *e)
 }
 
 enum err_code store_directory_recover(struct db *db, const struct directory_snapshot *known,
-                                      size_t *taken, struct err *e)
+				      size_t *taken, struct err *e)
 {
 	/* Past everything that any bridge has seen, so that their rosters follow. */
 	const int64_t n = known->state.n + 1;

@@ -20,20 +20,21 @@ struct directory_snapshot {
 
 void directory_snapshot_fini(struct directory_snapshot *s);
 
-enum err_code store_directory_state(struct db *db, struct directory_state *out, struct err *e)
-	MUST_CHECK;
+enum err_code store_directory_state(struct db *db, struct directory_state *out,
+				    struct err *e) MUST_CHECK;
 
 /* Within one transaction, so that entries and state belong together. */
-enum err_code store_directory_read(struct db *db, struct directory_snapshot *out, struct err *e)
-	MUST_CHECK;
+enum err_code store_directory_read(struct db *db, struct directory_snapshot *out,
+				   struct err *e) MUST_CHECK;
 
 /* One worker, or its tombstone, as it is committed, with the state it belongs to. */
 enum err_code store_directory_entry(struct db *db, const struct worker_id *id,
-                                    struct directory_entry *entry, struct directory_state *state,
-                                    struct err *e) MUST_CHECK;
+				    struct directory_entry *entry,
+				    struct directory_state *state, struct err *e) MUST_CHECK;
 
 /* Takes over what the plugin knows and a restored database does not: `known` holds the plugin's
  * entries, its epoch and its newest revision. Makes a new epoch. Within one transaction. *taken
- * gets the number of workers changed; nothing happens if the database is not behind (any more). */
+ * gets the number of workers changed; nothing happens if the database is not behind (any more).
+ */
 enum err_code store_directory_recover(struct db *db, const struct directory_snapshot *known,
-                                      size_t *taken, struct err *e) MUST_CHECK;
+				      size_t *taken, struct err *e) MUST_CHECK;

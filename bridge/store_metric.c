@@ -46,15 +46,16 @@ static const char sql_insert[] =
 static const char
 	sql_latest[] =
 		"INSERT INTO metrics_latest (" COLUMNS ") SELECT " R_COLUMNS ROWS
-		" ON DUPLICATE KEY UPDATE " NEWER("at") ", " NEWER("seq") ", " NEWER("memory") ", " NEWER("cpu") ", " NEWER(
-			"rate") ", " NEWER("engine_status") ", " NEWER("extra") ", "
-										"received_at = "
-										"GREATEST("
-										"VALUES("
-										"received_at), "
-										"metrics_"
-										"latest."
-										"received_at)";
+		" ON DUPLICATE KEY UPDATE " NEWER("at") ", " NEWER("seq") ", " NEWER("memory") ", " NEWER(
+			"cpu") ", " NEWER("rate") ", " NEWER("engine_status") ", " NEWER("extr"
+											 "a") ", "
+											      "received_at = "
+											      "GREATEST("
+											      "VALUES("
+											      "received_at), "
+											      "metrics_"
+											      "latest."
+											      "received_at)";
 
 static const char sql_get_latest[] = "SELECT at, seq, received_at, memory, cpu, rate, "
 				     "engine_status, extra FROM metrics_latest"
