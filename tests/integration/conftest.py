@@ -58,14 +58,6 @@ def pytest_runtest_makereport(item):
             report.sections.append((f"{log.parent.name}/{log.name}", "\n".join(lines)))
 
 
-def pytest_sessionfinish(session):
-    errors = {p.name: p.memcheck_errors() for p in Process.everyone}
-    for name, text in errors.items():
-        if text:
-            print(f"\nvalgrind on {name}:\n{text}")
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-
 @pytest.fixture(scope="session")
 def scratch():
     """A directory with a short path: that of a socket may have 107 bytes only."""
@@ -75,6 +67,9 @@ def scratch():
                 pytest.exit(f"{file} is missing: run make first", returncode=2)
         Built.keep(path)
         yield Path(path)
+        # Torn down last: everything that ran under valgrind has ended.
+        errors = {p.name: p.memcheck_errors() for p in Process.everyone if p.memcheck_errors()}
+        assert not errors, "\n".join(f"valgrind on {n}:\n{text}" for n, text in errors.items())
 
 
 @pytest.fixture(scope="session")

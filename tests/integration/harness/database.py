@@ -22,13 +22,16 @@ class DatabaseServer:
         self.data = directory / "data"
         self.socket = str(directory / "db.sock")
         self.mariadbd = program("ROLLCALL_MARIADBD", "mariadbd")
+        # Not the machine's: a server that starts removes what others left in its own.
+        self.tmp = directory / "tmp"
+        self.tmp.mkdir()
         if template:
             shutil.copytree(template, self.data)
         else:
             self._install()
         self.process = Process("mariadb", [
             self.mariadbd, "--no-defaults", f"--user={getpass.getuser()}",
-            f"--datadir={self.data}", f"--socket={self.socket}",
+            f"--datadir={self.data}", f"--tmpdir={self.tmp}", f"--socket={self.socket}",
             f"--pid-file={directory / 'db.pid'}", "--skip-networking", "--skip-name-resolve",
             "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M"], directory)
 
@@ -36,8 +39,8 @@ class DatabaseServer:
         beside = Path(self.mariadbd).resolve().parent.parent / "bin" / "mariadb-install-db"
         install = beside if beside.exists() else program(None, "mariadb-install-db")
         subprocess.run([str(install), "--no-defaults", f"--user={getpass.getuser()}",
-                        f"--datadir={self.data}", "--skip-test-db", "--skip-name-resolve",
-                        "--innodb-log-file-size=16M",
+                        f"--datadir={self.data}", f"--tmpdir={self.tmp}", "--skip-test-db",
+                        "--skip-name-resolve", "--innodb-log-file-size=16M",
                         "--auth-root-authentication-method=normal"],
                        check=True, stdout=subprocess.DEVNULL, env=clean_environment())
 
