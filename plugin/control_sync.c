@@ -52,6 +52,8 @@ static enum err_code read_token(struct json_object *obj, size_t index, struct di
 	if (hash != NULL && !token_hash_parse(hash, strlen(hash), &out->hash))
 		jread_fail(&r, "hash", "must be a SHA-256 in hexadecimal");
 	out->expires_ms = jread_time_or_0(&r, "expires_at");
+	if (jread_any(&r, "expires_at") != NULL && out->expires_ms <= 0)
+		out->expires_ms = 1; /* long ago; 0 would be never */
 	role = jread_str_or(&r, "role", 1, 16, "current");
 	if (role != NULL && !token_role_parse(role, &out->role))
 		jread_fail(&r, "role", "must be current, pending or previous");

@@ -22,6 +22,7 @@ struct dirsync {
 	char epoch[EPOCH_MAX + 1];
 	int64_t snapshot_n;
 	int64_t lapses_us;
+	int64_t held;          /* workers in the directory when it began */
 	struct htab mentioned; /* struct worker_id */
 	/* from endSync on */
 	bool force;
@@ -100,6 +101,7 @@ enum err_code dirsync_begin(struct dirsync *s, struct control *c, const void *cl
 	s->phase = OPEN;
 	s->client = client;
 	s->snapshot_n = snapshot_n;
+	s->held = c->directory->live;
 	s->lapses_us = clock_mono_us() + LAPSE_US;
 	snprintf(s->epoch, sizeof(s->epoch), "%s", epoch);
 	memcpy(c->directory->sync_epoch, s->epoch, sizeof(s->epoch));
@@ -236,6 +238,22 @@ static void finish(struct dirsync *s, struct control *c, struct err *e)
 	c->directory->sync_epoch[0] = '\0';
 }
 
+/* Says no, and leaves the synchronisation open: the client may end it with force. */
+static void refuse(struct dirsync *s, struct control *c)
+{
+	struct err e;
+
+	err_set(&e, ERR_SYNC_TOO_DESTRUCTIVE, "would drop %zu of %lld workers: needs force",
+		s->drop_len, (long long)s->held);
+	control_answer(c, &s->route, "endSync", s->correlation, NULL, &e, false);
+	free(s->correlation);
+	s->correlation = NULL;
+	s->after[0] = '\0';
+	s->drop_len = 0;
+	s->phase = OPEN;
+	s->lapses_us = clock_mono_us() + LAPSE_US;
+}
+
 static void scan(struct dirsync *s, struct control *c)
 {
 	char next[STORE_KEY_MAX + 1];
@@ -246,16 +264,15 @@ static void scan(struct dirsync *s, struct control *c)
 		memcpy(s->after, next, sizeof(next));
 		return;
 	}
-	if (s->drop_failed)
+	if (s->drop_failed) {
 		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
-	else if (!s->force && s->drop_len * 2 > (size_t)c->directory->live)
-		err_set(&e, ERR_SYNC_TOO_DESTRUCTIVE,
-			"would drop %zu of %lld workers: needs force", s->drop_len,
-			(long long)c->directory->live);
-	if (e.code != ERR_OK)
 		finish(s, c, &e);
-	else
+	} else if (!s->force && s->drop_len * 2 > (size_t)s->held) {
+		/* Of what was held before: what was put since must not make up for it. */
+		refuse(s, c);
+	} else {
 		s->phase = DROPPING;
+	}
 }
 
 static void drop_one(struct dirsync *s, struct control *c, const struct worker_id *id,
