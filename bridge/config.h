@@ -30,6 +30,7 @@ struct config {
 	char *websocket_url; /* without the "/ws/{worker_id}" */
 	char *topic_root;
 	int64_t token_days;
+	int64_t directory_force;
 	char *log_level, *log_format;
 };
 

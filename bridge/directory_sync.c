@@ -107,6 +107,10 @@ static void on_ended(void *arg, struct json_object *data, struct err *e)
 		jread_begin(&r, data, e);
 		dropped = jread_i64_or(&r, "dropped", 0, 0, INT64_MAX);
 	}
+	if (e->code == ERR_SYNC_TOO_DESTRUCTIVE)
+		err_set(e, e->code,
+		        "the database lacks more than half of the broker's workers; if that is right, "
+		        "start the bridge once with ROLLCALL_DIRECTORY_FORCE=1");
 	if (e->code != ERR_OK)
 		fail(s, e);
 	else
@@ -122,6 +126,7 @@ static void end(struct directory_sync *s)
 	jwrite_begin(&w, &fields);
 	jwrite_str(&w, "sync_id", s->sync_id);
 	jwrite_i64(&w, "count", (int64_t)s->ours.len);
+	jwrite_bool(&w, "force", s->app->config.directory_force != 0);
 	control_call(s->app->control, "endSync", &fields, TIMEOUT_MS, on_ended, s);
 	buf_fini(&fields);
 }
