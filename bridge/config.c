@@ -68,7 +68,8 @@ static const struct option options[] = {
 	     "first level of the workers' topics; the plugin's topic_root must be the same"),
 	INT("TOKEN_DAYS", token_days, "90", 1, 3650, "life of a worker token"),
 	INT("DIRECTORY_FORCE", directory_force, "0", 0, 1,
-	    "1: let a synchronisation drop more than half of the workers that the broker knows"),
+	    "1: let a synchronisation drop more than half of the workers that the broker "
+	    "knows"),
 	TEXT("LOG_LEVEL", log_level, "info", 1, 8, "error, warn, info or debug"),
 	TEXT("LOG_FORMAT", log_format, "text", 1, 8, "text or json"),
 };

@@ -109,8 +109,9 @@ static void on_ended(void *arg, struct json_object *data, struct err *e)
 	}
 	if (e->code == ERR_SYNC_TOO_DESTRUCTIVE)
 		err_set(e, e->code,
-		        "the database lacks more than half of the broker's workers; if that is right, "
-		        "start the bridge once with ROLLCALL_DIRECTORY_FORCE=1");
+			"the database lacks more than half of the broker's workers; if that is "
+			"right, "
+			"start the bridge once with ROLLCALL_DIRECTORY_FORCE=1");
 	if (e->code != ERR_OK)
 		fail(s, e);
 	else
