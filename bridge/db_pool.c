@@ -42,7 +42,7 @@ struct db_pool {
 	bool prepared, hopeless;
 	bool was_healthy; /* as last logged */
 	bool closed;
-	bool probing;
+	bool probe_soon; /* it waits no longer than PROBE_AWAY_MS, or is under way */
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t work_waits;
@@ -61,10 +61,12 @@ static void finish(void *arg)
 	struct job *job = arg;
 	struct db_pool *pool = job->pool;
 
-	/* A job found the database away: find out soon when it is back. */
-	if (!job->probe && pool->was_healthy && !db_pool_healthy(pool) && !pool->probing &&
-	    !pool->closed)
+	/* A job found the database away: find out soon when it is back. Once only, for setting the
+	 * timer anew with each of many failures would put the probe off for ever. */
+	if (!job->probe && !db_pool_healthy(pool) && !pool->probe_soon && !pool->closed) {
+		pool->probe_soon = true;
 		timer_once(pool->timer, PROBE_AWAY_MS);
+	}
 	job->done(job->arg, &job->e);
 	free(job);
 }
@@ -191,7 +193,7 @@ static void probed(void *arg, struct err *e)
 	struct db_pool *pool = arg;
 	const bool ok = e->code == ERR_OK, away = e->code == ERR_DATABASE_UNAVAILABLE;
 
-	pool->probing = false;
+	pool->probe_soon = !ok;
 	if (!pool->prepared && !away) {
 		pool->prepared = ok;
 		pool->hopeless = !ok;
@@ -213,7 +215,7 @@ static void probe_now(void *arg)
 {
 	struct db_pool *pool = arg;
 
-	pool->probing = true;
+	pool->probe_soon = true;
 	submit(pool, probe, probed, pool, true);
 }
 
