@@ -18,7 +18,7 @@ const char *refusal_name(enum refusal refusal)
 
 /* Who it is: worker and token. */
 static enum refusal check_identity(struct directory *d, const struct login *login,
-				   const struct worker_id *id, struct token_hash *token)
+				   const struct worker_id *id, struct dir_token *token)
 {
 	const struct dir_token *known;
 	struct dir_entry entry;
@@ -29,13 +29,14 @@ static enum refusal check_identity(struct directory *d, const struct login *logi
 		return REFUSED_WORKER_REVOKED;
 	if (login->password == NULL)
 		return REFUSED_INVALID_TOKEN;
-	token_hash(login->password, strlen(login->password), token);
-	known = dir_entry_token(&entry, token);
+	token_hash(login->password, strlen(login->password), &token->hash);
+	known = dir_entry_token(&entry, &token->hash);
 	if (known == NULL)
-		return directory_token_of_other(d, token, id) ? REFUSED_TOKEN_MISMATCH
-							      : REFUSED_INVALID_TOKEN;
+		return directory_token_of_other(d, &token->hash, id) ? REFUSED_TOKEN_MISMATCH
+								     : REFUSED_INVALID_TOKEN;
 	if (known->expires_ms != 0 && known->expires_ms <= clock_unix_ms())
 		return REFUSED_TOKEN_EXPIRED;
+	*token = *known;
 	return ADMITTED;
 }
 
@@ -66,7 +67,7 @@ static enum refusal check_session(const struct connset *set, const struct login 
 
 enum refusal admit_worker(struct directory *d, const struct connset *set,
 			  const struct login *login, struct worker_id *id,
-			  struct token_hash *token)
+			  struct dir_token *token)
 {
 	enum refusal refusal;
 

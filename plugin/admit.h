@@ -31,7 +31,7 @@ const char *refusal_name(enum refusal refusal);
  */
 enum refusal admit_worker(struct directory *d, const struct connset *set,
 			  const struct login *login, struct worker_id *id,
-			  struct token_hash *token);
+			  struct dir_token *token);
 
 /* True if the client id is one of a worker's, so that nobody else may use it: a login with it
  * would throw the worker's session out. *id gets the worker. */

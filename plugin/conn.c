@@ -96,7 +96,7 @@ static int64_t next_generation(struct conn *conn)
 /* ---- begin ---- */
 
 static struct session *session_new(struct conn *conn, const struct login *login,
-				   const struct token_hash *token)
+				   const struct dir_token *token)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -107,7 +107,7 @@ static struct session *session_new(struct conn *conn, const struct login *login,
 	s->websockets = login->websockets;
 	s->version = login->version;
 	s->keepalive = login->keepalive;
-	s->token = *token;
+	s->token = token->hash;
 	s->connected_ms = clock_unix_ms();
 	snprintf(s->client_id, sizeof(s->client_id), "%s", login->client_id);
 	snprintf(s->address, sizeof(s->address), "%s", login->address);
@@ -126,7 +126,7 @@ void session_reused(struct connset *set, const void *client)
 }
 
 enum err_code session_admit(struct connset *set, const struct worker_id *id,
-			    const struct login *login, const struct token_hash *token,
+			    const struct login *login, const struct dir_token *token,
 			    struct err *e)
 {
 	struct session *s = NULL;
@@ -136,7 +136,10 @@ enum err_code session_admit(struct connset *set, const struct worker_id *id,
 	conn = connset_load(set, id);
 	if (conn != NULL)
 		s = session_new(conn, login, token);
-	if (s == NULL || !htab_add(&set->by_client, s)) {
+	if (s == NULL || !expiry_set(&set->expiries, &s->expiry, token->expires_ms) ||
+	    !htab_add(&set->by_client, s)) {
+		if (s != NULL)
+			expiry_remove(&set->expiries, &s->expiry);
 		free(s);
 		if (conn != NULL)
 			connset_may_idle(set, conn);
@@ -164,6 +167,7 @@ static struct session *sibling(const struct session *s, bool pending)
 /* Takes a session that is over out of its lists; it stays findable by its client pointer. */
 static void move_to_ended(struct connset *set, struct session *s)
 {
+	expiry_remove(&set->expiries, &s->expiry);
 	if (s->state == SESSION_PENDING)
 		TAILQ_REMOVE(&set->pending, s, of_list);
 	else if (s->state == SESSION_CLOSING)
@@ -358,6 +362,7 @@ void session_close(struct connset *set, struct session *s, enum presence_reason 
 		session_accept(set,
 			       s); /* it may be connected: it is told, and ends like others */
 	send_notice(set, s, code, message);
+	expiry_remove(&set->expiries, &s->expiry);
 	s->state = SESSION_CLOSING;
 	s->close_reason = reason;
 	s->turns = 0;
@@ -385,6 +390,27 @@ int conn_close_sessions(struct connset *set, const struct worker_id *id,
 		n++;
 	}
 	return n;
+}
+
+void conn_tokens_changed(struct connset *set, const struct dir_entry *entry)
+{
+	struct conn *conn = connset_find(set, &entry->id);
+	const struct dir_token *token;
+	struct session *s, *next;
+
+	if (conn == NULL)
+		return;
+	for (s = TAILQ_FIRST(&conn->sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, of_conn);
+		token = dir_entry_token(entry, &s->token);
+		if (s->state == SESSION_CLOSING)
+			continue;
+		if (token == NULL)
+			session_close(set, s, REASON_REVOKED, "TOKEN_REVOKED",
+				      "the token of this session is no longer valid");
+		else if (!expiry_set(&set->expiries, &s->expiry, token->expires_ms))
+			session_close(set, s, REASON_KICKED, "KICKED", "out of memory");
+	}
 }
 
 void conn_forget(struct connset *set, const struct worker_id *id)

@@ -16,6 +16,8 @@
  */
 #pragma once
 
+#include "plugin/directory.h"
+#include "plugin/expiry.h"
 #include "plugin/object.h"
 #include "plugin/options.h"
 #include "plugin/publish.h"
@@ -66,6 +68,7 @@ struct session {
 	int64_t messages_in, bytes_in, messages_out, bytes_out;
 	char *detail;            /* the will's words, NULL if none; owned */
 	struct token_hash token; /* that it logged in with */
+	struct expiry expiry;    /* of that token */
 	char client_id[CLIENT_ID_MAX + 1];
 	char address[48];
 };
@@ -96,7 +99,8 @@ struct connset {
 	struct htab by_client; /* sessions */
 	struct htab by_worker; /* conns */
 	struct session_list pending, closing, ended;
-	struct conn_list grace; /* RECONNECTING, the one that is due first in front */
+	struct expiry_heap expiries; /* of the sessions that are PENDING or LIVE */
+	struct conn_list grace;      /* RECONNECTING, the one that is due first in front */
 	struct conn_list idle;
 	bool has_connect_event; /* Mosquitto 2.1 and later say when a login is accepted */
 	uint64_t turn;          /* of the broker's loop */
@@ -125,7 +129,7 @@ void session_reused(struct connset *set, const void *client);
 
 /* Starts a PENDING session. */
 enum err_code session_admit(struct connset *set, const struct worker_id *id,
-			    const struct login *login, const struct token_hash *token,
+			    const struct login *login, const struct dir_token *token,
 			    struct err *e) MUST_CHECK;
 
 /* PENDING to LIVE; nothing in other states. A live session with the same client id is taken
@@ -153,6 +157,10 @@ typedef bool (*session_pick_f)(const struct session *s, const void *arg);
 int conn_close_sessions(struct connset *set, const struct worker_id *id,
 			enum presence_reason reason, const char *code, const char *message,
 			session_pick_f which, const void *arg);
+
+/* What is known of the worker's tokens changed: sessions of a token that is gone are closed,
+ * others get its new end. */
+void conn_tokens_changed(struct connset *set, const struct dir_entry *entry);
 
 /* Forgets a deleted worker once its sessions are gone: record, reported state, retained event.
  */

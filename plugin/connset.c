@@ -69,6 +69,7 @@ void connset_close(struct connset *set)
 		free(conn);
 	htab_fini(&set->by_client);
 	htab_fini(&set->by_worker);
+	expiry_heap_fini(&set->expiries);
 }
 
 struct conn *connset_find(const struct connset *set, const struct worker_id *id)
@@ -238,9 +239,22 @@ static void free_idle(struct connset *set)
 	}
 }
 
+/* Whose token has expired is told and closed, whether or not a bridge is there to say so. */
+static void close_expired(struct connset *set)
+{
+	int64_t now_ms = clock_unix_ms();
+	struct expiry *first;
+
+	while ((first = expiry_first(&set->expiries)) != NULL && first->at_ms <= now_ms)
+		session_close(set, CONTAINER_OF(first, struct session, expiry),
+			      REASON_TOKEN_EXPIRED, "TOKEN_EXPIRED",
+			      "the token of this session has expired");
+}
+
 bool connset_tick(struct connset *set, int64_t now_us)
 {
 	accept_pending(set);
+	close_expired(set);
 	kick_closing(set);
 	settle_ended(set);
 	end_grace(set, now_us);

@@ -161,11 +161,6 @@ void dirsync_client_gone(struct dirsync *s, const void *client)
 
 /* ---- what follows from a change ---- */
 
-static bool token_is_gone(const struct session *session, const void *entry)
-{
-	return dir_entry_token(entry, &session->token) == NULL;
-}
-
 void dirsync_enforce(struct control *c, const struct dir_entry *before,
 		     const struct dir_entry *entry)
 {
@@ -182,9 +177,7 @@ void dirsync_enforce(struct control *c, const struct dir_entry *before,
 		return;
 	case DIR_ACTIVE:
 	case DIR_UPDATE_REQUIRED:
-		conn_close_sessions(c->conns, &entry->id, REASON_REVOKED, "TOKEN_REVOKED",
-				    "the token of this session is no longer valid",
-				    token_is_gone, entry);
+		conn_tokens_changed(c->conns, entry);
 		return;
 	}
 }

@@ -101,7 +101,7 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 
 static int login_worker(struct plugin *p, const struct login *login)
 {
-	struct token_hash token;
+	struct dir_token token;
 	struct worker_id id;
 	struct err e = {0};
 	enum refusal refusal;

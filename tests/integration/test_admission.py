@@ -212,6 +212,16 @@ def test_a_token_expires_while_the_broker_runs(hall):
     hall.observer.wait_audit(identity.worker_id, "TOKEN_EXPIRED")
 
 
+@pytest.mark.parametrize("protocol", ["tcp-5", "ws-3.1.1"])
+def test_a_live_session_ends_when_its_token_expires(hall, protocol):
+    identity = hall.enroll(expires_in=2)
+    worker = hall.online(protocol, identity)
+    assert worker.receive("notice", 4)["code"] == "TOKEN_EXPIRED"
+    assert worker.wire.wait_closed(1)
+    event = hall.observer.wait_event(identity.worker_id, connected=False)
+    assert event["reason"] == "token_expired"
+
+
 def test_imported_ids_of_any_form_are_let_in(hall):
     for n, worker_id in enumerate(["7", "A_b-C", "x" * 64]):
         hall.online("tcp-5", hall.enroll(worker_id=worker_id, expires_in=HOUR_S + n))
