@@ -114,6 +114,12 @@ unit: $(UNIT_BIN)
 itest: all
 	$(PYTHON) -m pytest tests/integration $(PYTEST_ARGS)
 
+## test-brokers: integration tests on the installed Mosquitto and on those of Debian trixie and forky
+.PHONY: test-brokers
+test-brokers: deps-test deps-brokers
+	$(MAKE) --no-print-directory all
+	PYTHON=$(PYTHON) tests/brokers/run.sh $(PYTEST_ARGS)
+
 ## asan: unit and integration tests with AddressSanitizer and UBSan (unit tests and bridge)
 .PHONY: asan
 asan: deps-test
@@ -133,8 +139,8 @@ run: deps-run
 	@$(MAKE) --no-print-directory all
 	@exec deploy/run.sh
 
-## deps-build, deps-run, deps-test, deps-lint: install Debian packages that are missing
-.PHONY: deps-build deps-run deps-test deps-lint
+## deps-build, deps-run, deps-test, deps-lint, deps-brokers: install Debian packages that are missing
+.PHONY: deps-build deps-run deps-test deps-lint deps-brokers
 deps-build:
 	@deploy/deps.sh build
 deps-run:
@@ -143,6 +149,8 @@ deps-test:
 	@deploy/deps.sh build run test
 deps-lint:
 	@deploy/deps.sh build test lint
+deps-brokers:
+	@deploy/deps.sh brokers
 
 ## install: put plugin and bridge under DESTDIR and PREFIX
 .PHONY: install

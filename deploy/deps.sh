@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 # deps.sh GROUP... - install the Debian packages that a task needs.
 #
-#   build  compile the plugin and the bridge
-#   run    start the broker, the database and the bridge
-#   test   run the tests
-#   lint   check the sources
-#   node   run the Node example
+#   build    compile the plugin and the bridge
+#   run      start the broker, the database and the bridge
+#   test     run the tests
+#   brokers  run them on the Mosquitto of other Debian suites
+#   lint     check the sources
+#   node     run the Node example
 #
 # When nothing is missing it asks dpkg once and does nothing else. Debian starts
 # and enables brokers and databases when it installs them; what was not running
@@ -32,6 +33,7 @@ packages_of() {
 		python3-paho-mqtt python3-requests python3-pymysql python3-jwt mosquitto-clients \
 		libpaho-mqtt-dev valgrind curl ;;
 	lint) echo clang clang-format clang-tidy shellcheck python3-pyflakes ;;
+	brokers) echo debootstrap util-linux ;;
 	node) echo nodejs npm ;;
 	*) return 1 ;;
 	esac
@@ -40,7 +42,7 @@ packages_of() {
 say() { printf 'deps: %s\n' "$*" >&2; }
 
 usage() {
-	sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,14s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 

@@ -16,8 +16,15 @@ set -euo pipefail
 
 say() { printf 'brokers: %s\n' "$*" >&2; }
 
+# The status by which a caller knows that it cannot be had here.
+skip() {
+	say "$*"
+	exit 77
+}
+
 # The archive that this machine's own packages come from.
 mirror_of_this_machine() {
+	# shellcheck disable=SC2016 # apt's variables
 	apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
 		sed -n 's#^\(.*/debian/\{0,1\}\) Debian$#\1#p' | head -n 1
 }
@@ -32,10 +39,8 @@ make_tree() {
 	rm -rf "$tree"
 	mkdir -p "$tree"
 	debootstrap --variant=minbase "$suite" "$tree" \
-		"${ROLLCALL_DEBIAN_MIRROR:-$(mirror_of_this_machine)}" "$script" >"$tree.log" 2>&1 || {
-		tail -n 5 "$tree.log" >&2
-		exit 1
-	}
+		"${ROLLCALL_DEBIAN_MIRROR:-$(mirror_of_this_machine)}" "$script" >"$tree.log" 2>&1 ||
+		skip "debootstrap failed: $(tail -n 1 "$tree.log")"
 	touch "$tree/.complete"
 }
 
@@ -65,9 +70,10 @@ copy_sources() {
 }
 
 install_packages() {
-	in_tree /src/deploy/deps.sh build
+	in_tree /src/deploy/deps.sh build || skip "packages cannot be installed in $tree"
 	[ -x "$tree/usr/sbin/mosquitto" ] ||
-		in_tree apt-get -q install -y --no-install-recommends mosquitto >&2
+		in_tree apt-get -q install -y --no-install-recommends mosquitto >&2 ||
+		skip "mosquitto cannot be installed in $tree"
 }
 
 build_plugin() {
@@ -103,14 +109,8 @@ mkdir -p "$2"
 tree=$(cd "$2" && pwd)
 readonly root tree out=$root/build/$suite
 
-[ "$(id -u)" = 0 ] || {
-	say "only root can make a Debian tree"
-	exit 77
-}
-command -v debootstrap >/dev/null || {
-	say "debootstrap is not installed"
-	exit 77
-}
+[ "$(id -u)" = 0 ] || skip "only root can make a Debian tree"
+command -v debootstrap >/dev/null || skip "debootstrap is not installed"
 make_tree
 settle_tree
 copy_sources
