@@ -9,15 +9,14 @@
 
 #include "bridge/app.h"
 #include "bridge/http_request.h"
+#include "bridge/listener.h"
 #include "bridge/loop.h"
 #include "bridge/routes.h"
 #include "protocol/log.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <event2/event.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -301,44 +300,6 @@ static void on_log(void *cls, const char *fmt, va_list args)
 	log_debug("http", "%s", text);
 }
 
-static int listen_on(const struct addrinfo *ai)
-{
-	const int one = 1;
-	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static int open_listener(const struct config *config, struct err *e)
-{
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-	struct addrinfo *found = NULL;
-	char port[8];
-	int fd = -1, rc;
-
-	snprintf(port, sizeof(port), "%d", (int)config->http_port);
-	rc = getaddrinfo(config->http_bind, port, &hints, &found);
-	if (rc != 0) {
-		err_set(e, ERR_INVALID_REQUEST, "ROLLCALL_HTTP_BIND %s: %s", config->http_bind,
-			gai_strerror(rc));
-		return -1;
-	}
-	for (const struct addrinfo *ai = found; ai != NULL && fd < 0; ai = ai->ai_next)
-		fd = listen_on(ai);
-	if (fd < 0)
-		err_set(e, ERR_INVALID_REQUEST,
-			"cannot listen on %s port %s (ROLLCALL_HTTP_PORT): %s",
-			config->http_bind, port, strerror(errno));
-	freeaddrinfo(found);
-	return fd;
-}
-
 static bool start_daemon(struct http *http, int listener)
 {
 	const union MHD_DaemonInfo *info;
@@ -372,7 +333,7 @@ struct http *http_new(struct app *app, struct err *e)
 		return NULL;
 	}
 	http->app = app;
-	listener = open_listener(&app->config, e);
+	listener = listener_open(&app->config, e);
 	if (listener < 0) {
 		free(http);
 		return NULL;

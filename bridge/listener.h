@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* listener.h - the socket on which REST is served: any address that the system can resolve. */
+#pragma once
+
+#include "protocol/err.h"
+
+struct config;
+
+/* A listening socket, not blocking; -1 and a message that names address and port. */
+int listener_open(const struct config *config, struct err *e) MUST_CHECK;
