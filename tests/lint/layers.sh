@@ -105,7 +105,7 @@ layers plugin 'plugin|broker_api' \
 layers bridge 'app|http|router|routes' \
 	'main|user_add' \
 	'app' \
-	'http[a-z_]*|request|respond' \
+	'http[a-z_]*|request|respond|listener' \
 	'router|routes' \
 	'rest_[a-z]*' \
 	'inbox' \
