@@ -81,8 +81,8 @@ static void subscribe(struct broker *b)
 
 	for (struct broker_listener *l = b->listeners; l != NULL && n < FILTERS_MAX;
 	     l = l->next)
-		if (l->filter != NULL)
-			filters[n++] = (char *)(uintptr_t)l->filter; /* not written to */
+		if (l->filter != NULL) /* not written to, but the library's type has no const */
+			memcpy(&filters[n++], &l->filter, sizeof(filters[0]));
 	rc = mosquitto_subscribe_multiple(b->mosq, NULL, n, filters, 1, 0, NULL);
 	if (rc != MOSQ_ERR_SUCCESS)
 		fail(b, mosquitto_strerror(rc));
@@ -207,7 +207,7 @@ static void take_down(struct broker *b)
 static void settle(struct broker *b, int rc)
 {
 	if (rc != MOSQ_ERR_SUCCESS && !b->failed)
-		fail(b, rc == MOSQ_ERR_ERRNO ? strerror(errno) : mosquitto_strerror(rc));
+		fail(b, rc == MOSQ_ERR_ERRNO ? strerrordesc_np(errno) : mosquitto_strerror(rc));
 	if (b->failed)
 		take_down(b);
 	else if (mosquitto_want_write(b->mosq))

@@ -231,6 +231,14 @@ static void take_report(struct parse *p, struct json_object *obj, bool too_many)
 	p->last_report = &report->next;
 }
 
+static void take_reports(struct parse *p, struct json_object *list)
+{
+	size_t n = json_object_array_length(list);
+
+	for (size_t i = 0; i < n; i++)
+		take_report(p, json_object_array_get_idx(list, i), n > METRIC_REPORTS_MAX);
+}
+
 void metric_message_parse(const struct worker_id *worker, const char *payload, size_t len,
 			  int64_t received_ms, struct metric_message *out)
 {
@@ -239,23 +247,19 @@ void metric_message_parse(const struct worker_id *worker, const char *payload, s
 			  .out = out,
 			  .last_report = &out->reports,
 			  .last_rejection = &out->rejections};
-	struct json_object *doc, *list;
+	struct json_object *doc, *list = NULL;
 	struct err e = {0};
+	bool is_object, many;
 
 	*out = (struct metric_message){0};
 	doc = len <= METRIC_PAYLOAD_MAX ? jread_parse(payload, len, &e) : NULL;
-	if (!json_object_is_type(doc, json_type_object)) {
+	is_object = json_object_is_type(doc, json_type_object);
+	many = is_object && json_object_object_get_ex(doc, "reports", &list);
+	if (!is_object || (many && !json_object_is_type(list, json_type_array)))
 		out->refused = 1;
-	} else if (!json_object_object_get_ex(doc, "reports", &list)) {
+	else if (many)
+		take_reports(&p, list);
+	else
 		take_report(&p, doc, false);
-	} else if (!json_object_is_type(list, json_type_array)) {
-		out->refused = 1;
-	} else {
-		size_t n = json_object_array_length(list);
-
-		for (size_t i = 0; i < n; i++)
-			take_report(&p, json_object_array_get_idx(list, i),
-				    n > METRIC_REPORTS_MAX);
-	}
 	json_object_put(doc);
 }

@@ -150,6 +150,7 @@ static void join(struct metric_report *list, struct metric_report *rest)
 
 /* Halves what the database will not have until the one report that it is about stands alone.
  * False: the database is away. The order of the list is kept. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the logarithm of BATCH_REPORTS */
 static bool write_list(struct metric_writer *w, struct metric_report *list)
 {
 	struct err e = {0};
@@ -195,6 +196,7 @@ static void give_back_room(struct metric_writer *w, const struct metric_report *
 }
 
 /* Merge sort of a list: stable, so that each worker's reports stay in order of receipt. */
+/* NOLINTNEXTLINE(misc-no-recursion): likewise */
 static struct metric_report *by_worker(struct metric_report *list)
 {
 	struct metric_report *rest, *sorted = NULL, **end = &sorted;

@@ -52,7 +52,7 @@ static void look_up(struct resolve *r)
 	for (chosen = list; chosen != NULL; chosen = chosen->ai_next)
 		n++;
 	chosen = list;
-	for (unsigned i = r->nth % n; i > 0; i--)
+	for (unsigned i = r->nth % (n > 0 ? n : 1); i > 0; i--)
 		chosen = chosen->ai_next;
 	if (getnameinfo(chosen->ai_addr, chosen->ai_addrlen, r->address, sizeof(r->address),
 			NULL, 0, NI_NUMERICHOST) != 0)

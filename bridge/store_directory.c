@@ -293,7 +293,7 @@ enum err_code store_directory_recover(struct db *db, const struct directory_snap
 {
 	/* Past everything that any bridge has seen, so that their rosters follow. */
 	const int64_t n = known->state.n + 1;
-	struct directory_state state;
+	struct directory_state state = {0};
 
 	*taken = 0;
 	if (read_state(db, sql_state_locked, &state, e) != ERR_OK)
