@@ -41,21 +41,27 @@ static void on_posted(void *arg)
 	destroy(r);
 }
 
+/* The nth of a list, counted round and round; NULL if it is empty. */
+static const struct addrinfo *choose(const struct addrinfo *list, unsigned nth)
+{
+	const struct addrinfo *chosen = list;
+
+	for (; nth > 0 && chosen != NULL; nth--)
+		chosen = chosen->ai_next != NULL ? chosen->ai_next : list;
+	return chosen;
+}
+
 static void look_up(struct resolve *r)
 {
 	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	struct addrinfo *list = NULL, *chosen;
-	unsigned n = 0;
+	const struct addrinfo *chosen;
+	struct addrinfo *list = NULL;
 
 	if (getaddrinfo(r->host, NULL, &hints, &list) != 0)
 		return;
-	for (chosen = list; chosen != NULL; chosen = chosen->ai_next)
-		n++;
-	chosen = list;
-	for (unsigned i = r->nth % (n > 0 ? n : 1); i > 0; i--)
-		chosen = chosen->ai_next;
-	if (getnameinfo(chosen->ai_addr, chosen->ai_addrlen, r->address, sizeof(r->address),
-			NULL, 0, NI_NUMERICHOST) != 0)
+	chosen = choose(list, r->nth % 16);
+	if (chosen == NULL || getnameinfo(chosen->ai_addr, chosen->ai_addrlen, r->address,
+					  sizeof(r->address), NULL, 0, NI_NUMERICHOST) != 0)
 		r->address[0] = '\0';
 	freeaddrinfo(list);
 }
