@@ -396,12 +396,13 @@ void conn_tokens_changed(struct connset *set, const struct dir_entry *entry)
 {
 	struct conn *conn = connset_find(set, &entry->id);
 	const struct dir_token *token;
-	struct session *s, *next;
+	struct session *s;
 
 	if (conn == NULL)
 		return;
-	for (s = TAILQ_FIRST(&conn->sessions); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, of_conn);
+	/* As above: one that is taken over while its heir is closed is gone from the list. */
+	TAILQ_FOREACH(s, &conn->sessions, of_conn)
+	{
 		token = dir_entry_token(entry, &s->token);
 		if (s->state == SESSION_CLOSING)
 			continue;

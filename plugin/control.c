@@ -145,7 +145,8 @@ static void wait_durable(struct control *c, const struct control_route *route,
 				     .since_us = clock_mono_us(),
 				     .len = text->len};
 	memcpy(a->text, text->data, text->len);
-	memcpy(a->command, command, strnlen(command, sizeof(a->command) - 1));
+	if (command != NULL)
+		memcpy(a->command, command, strnlen(command, sizeof(a->command) - 1));
 	a->correlation = correlation != NULL ? strdup(correlation) : NULL;
 	*c->waiting_end = a;
 	c->waiting_end = &a->next;

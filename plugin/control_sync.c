@@ -93,10 +93,10 @@ static enum err_code read_entries(struct control_call *call, bool deleted, struc
 
 	if (list == NULL)
 		return call->e->code;
-	out->len = json_object_array_length(list);
-	out->at = calloc(out->len + 1, sizeof(*out->at));
+	out->at = calloc(json_object_array_length(list) + 1, sizeof(*out->at));
 	if (out->at == NULL)
 		return err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
+	out->len = json_object_array_length(list);
 	for (size_t i = 0; i < out->len; i++) {
 		struct dir_entry *entry = &out->at[i];
 

@@ -29,7 +29,7 @@ enum err_code report_state(struct store *s, const struct worker_id *id, const ch
 	status = jread_str_or(&r, "engine_status", 1, ENGINE_STATUS_MAX, "");
 	if (status != NULL && strlen(status) > ENGINE_STATUS_MAX)
 		jread_fail(&r, "engine_status", "has more than %d bytes", ENGINE_STATUS_MAX);
-	if (jread_end(&r) == ERR_OK) {
+	if (jread_end(&r) == ERR_OK && status != NULL) {
 		memcpy(state.engine_status, status, strlen(status) + 1);
 		(void)(reported_save(s, id, &state, e) == ERR_OK);
 	}

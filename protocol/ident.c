@@ -134,7 +134,7 @@ bool command_id_parse(const char *text, size_t len, struct command_id *out)
 	if (len != COMMAND_ID_LEN || memcmp(text, "cmd_", 4) != 0)
 		return false;
 	for (size_t i = 4; i < len; i++)
-		if (memchr(crockford, text[i], 32) == NULL)
+		if (text[i] == '\0' || strchr(crockford, text[i]) == NULL)
 			return false;
 	memcpy(out->text, text, len);
 	out->text[len] = '\0';

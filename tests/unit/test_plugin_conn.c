@@ -640,6 +640,44 @@ static void closing_all_counts_an_elder_that_is_taken_over_once(void **state)
 	assert_int_equal(reason_of_worker(&world, W), REASON_REVOKED);
 }
 
+static void token_that_expires_ends_its_session_without_a_bridge(void **state)
+{
+	struct dir_entry entry = entry_of(W, 10, TOKEN);
+	int64_t until = clock_mono_us() + 5000000;
+	struct mosquitto c = tcp_client(W, W);
+
+	(void)state;
+	entry.tokens[0].expires_ms = clock_unix_ms() + 20;
+	put_entry(&world, &entry);
+	log_in(&world, &c);
+	turn(&world);
+	while (state_of(&world, W) == PRESENCE_ONLINE && clock_mono_us() < until)
+		turn(&world);
+	assert_told("online offline/token_expired");
+	assert_int_equal(broker.kicked_len, 1);
+}
+
+/* The heir's token is gone, the elder's is not: the elder is over all the same. */
+static void elder_of_a_closed_heir_is_not_waited_for(void **state)
+{
+	struct mosquitto old = tcp_client(W, W), new = tcp_client(W, W);
+	struct dir_entry both = entry_of(W, 10, TOKEN), one = entry_of(W, 11, "tk_old");
+
+	(void)state;
+	both.tokens_len = 2;
+	token_hash("tk_old", 6, &both.tokens[1].hash);
+	both.tokens[0].expires_ms = both.tokens[1].expires_ms = clock_unix_ms() + 60000;
+	one.tokens[0].expires_ms = clock_unix_ms() + 70000;
+	put_entry(&world, &both);
+	assert_int_equal(basic_auth(&world, &old, "tk_old"), MOSQ_ERR_SUCCESS);
+	turn(&world);
+	assert_int_equal(basic_auth(&world, &new, TOKEN), MOSQ_ERR_SUCCESS);
+	conn_tokens_changed(&world.p.conns, &one);
+	turns(&world, 5);
+	assert_told("online online offline/revoked");
+	assert_null(expiry_first(&world.p.conns.expiries));
+}
+
 static void deleted_worker_leaves_nothing(void **state)
 {
 	struct mosquitto c = tcp_client(W, W);
@@ -877,6 +915,8 @@ int main(void)
 		ON_20(kick_leaves_the_successor_of_its_client_id_alone),
 		ON_21(kick_leaves_the_successor_of_its_client_id_alone),
 		ON_20(closing_all_counts_an_elder_that_is_taken_over_once),
+		ON_21(token_that_expires_ends_its_session_without_a_bridge),
+		ON_20(elder_of_a_closed_heir_is_not_waited_for),
 		ON_21(deleted_worker_leaves_nothing),
 		ON_21(worker_that_is_put_again_while_it_is_being_forgotten_stays),
 		ON_20(sighup_is_no_login),
