@@ -16,7 +16,7 @@
 
 #define EPOCH "epoch-1"
 #define TOKEN "tk_right"
-#define EVENTS_MAX 4000
+#define EVENTS_MAX 12000
 
 /* ---- clients ---- */
 
@@ -126,10 +126,11 @@ int mosquitto_broker_publish(const char *client_id, const char *topic, int len, 
 	mosquitto_property_free_all(&properties);
 	if (strcmp(topic, TOPIC_PRESENCE_BATCH) == 0)
 		read_batch(payload, (size_t)len);
-	if (strcmp(topic, TOPIC_HEARTBEAT) == 0 || broker.said_len == EVENTS_MAX) {
+	if (strcmp(topic, TOPIC_HEARTBEAT) == 0) {
 		free(payload);
 		return MOSQ_ERR_SUCCESS;
 	}
+	assert_in_range(broker.said_len, 0, EVENTS_MAX - 1);
 	*s = (struct said){.payload = payload, .len = len, .qos = qos, .retain = retain};
 	snprintf(s->client_id, sizeof(s->client_id), "%s", client_id != NULL ? client_id : "");
 	snprintf(s->topic, sizeof(s->topic), "%s", topic);
