@@ -146,7 +146,7 @@ void jwrite_i64(struct jwrite *w, const char *key, int64_t value)
 void jwrite_f64(struct jwrite *w, const char *key, double value)
 {
 	char text[32];
-	int len;
+	int len = 0;
 
 	if (!isfinite(value)) {
 		jwrite_null(w, key);
@@ -157,10 +157,12 @@ void jwrite_f64(struct jwrite *w, const char *key, double value)
 		return;
 	}
 	/* 17 significant digits give every double back (IEEE 754), but 0.1 would read
-	 * 0.10000000000000001; take 15 where they suffice. */
-	len = snprintf(text, sizeof(text), "%.15g", value);
-	if (strtod(text, NULL) != value)
-		len = snprintf(text, sizeof(text), "%.17g", value);
+	 * 0.10000000000000001: take the fewest that suffice. */
+	for (int digits = 15; digits <= 17; digits++) {
+		len = snprintf(text, sizeof(text), "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
+	}
 	before_value(w, key);
 	buf_add(w->out, text, (size_t)len);
 }

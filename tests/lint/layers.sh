@@ -99,7 +99,7 @@ layers plugin 'plugin|broker_api' \
 	'conn|connset|directory' \
 	'object|publish' \
 	'store[a-z_]*|journal' \
-	'options|codec|wake'
+	'options|codec|wake|expiry'
 
 # Inside the bridge: a request goes down these lines, and its answer comes back by return.
 layers bridge 'app|http|router|routes' \
