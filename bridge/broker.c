@@ -20,7 +20,10 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <mosquitto.h>
+/* Mosquitto 2.1 has it within <mosquitto.h>, and warns about the old name. */
+#if !__has_include(<mosquitto/mqtt_protocol.h>)
 #include <mqtt_protocol.h>
+#endif
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
