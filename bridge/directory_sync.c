@@ -7,8 +7,12 @@
  *	                        putWorkers, page by page    getDirectory, page by page
  *	                                   ▼                       ▼
  *	                                endSync             take over into the database,
- *	                                                    new epoch; start again
+ *	                                   │                new epoch; start again
+ *	                                   ▼ "too destructive", the first time
+ *	                        deleteWorkers for all tombstones, start again
  *
+ * The plugin does not drop half of its directory for not being mentioned; but whom the database
+ * remembers as deleted (while the broker was away, by a bridge that is gone) may go.
  * "Behind" is judged by a second look at the database after beginSync: a revision that the
  * plugin has was committed before the plugin got it, so only a database that was set back can
  * lack it then. Any failure ends the chain; it starts anew a little later.
@@ -19,6 +23,7 @@
 #include "bridge/broker.h"
 #include "bridge/control.h"
 #include "bridge/db.h"
+#include "bridge/directory_tombstones.h"
 #include "bridge/loop.h"
 #include "bridge/store_directory.h"
 #include "protocol/log.h"
@@ -45,6 +50,7 @@ struct directory_sync {
 	struct timer *start; /* the next attempt: asked for, a retry, or the periodic one */
 	int64_t retry_ms;
 	bool running, again, done_once;
+	bool buried;         /* the tombstones were sent: a refusal to drop is final now */
 	char complaint[200]; /* last failure logged */
 
 	struct directory_snapshot ours; /* what the database said */
@@ -90,12 +96,26 @@ static void succeed(struct directory_sync *s, int64_t dropped)
 	finish(s);
 	s->complaint[0] = '\0';
 	s->retry_ms = RETRY_MIN_MS;
+	s->buried = false;
 	s->done_once = true;
 	timer_once(s->start, s->again ? 0 : PERIOD_MS);
 	s->synced(s->arg);
 }
 
 /* ---- the plugin's side ------------------------------------------------------------------- */
+
+static void on_buried(void *arg, struct err *e)
+{
+	struct directory_sync *s = arg;
+
+	if (e->code != ERR_OK) {
+		fail(s, e);
+		return;
+	}
+	s->buried = true;
+	finish(s);
+	timer_once(s->start, 0);
+}
 
 static void on_ended(void *arg, struct json_object *data, struct err *e)
 {
@@ -107,11 +127,16 @@ static void on_ended(void *arg, struct json_object *data, struct err *e)
 		jread_begin(&r, data, e);
 		dropped = jread_i64_or(&r, "dropped", 0, 0, INT64_MAX);
 	}
+	if (e->code == ERR_SYNC_TOO_DESTRUCTIVE && !s->buried) {
+		directory_send_tombstones(s->app, s->ours.state.epoch, on_buried, s);
+		return;
+	}
 	if (e->code == ERR_SYNC_TOO_DESTRUCTIVE)
 		err_set(e, e->code,
-			"the database lacks more than half of the broker's workers; if that is "
-			"right, "
-			"start the bridge once with ROLLCALL_DIRECTORY_FORCE=1");
+			"the database lacks more than half of the broker's workers, and did "
+			"not "
+			"delete them; if that is right, start the bridge once with "
+			"ROLLCALL_DIRECTORY_FORCE=1");
 	if (e->code != ERR_OK)
 		fail(s, e);
 	else
@@ -356,6 +381,7 @@ static void start(void *arg)
 void directory_sync_request(struct directory_sync *s)
 {
 	s->again = true;
+	s->buried = false; /* it may be another broker by now */
 	if (!s->running)
 		timer_once(s->start, 0);
 }

@@ -26,6 +26,9 @@ static const char sql_worker_tokens[] =
 	" WHERE worker_id = ? AND role IN ('current', 'pending', 'previous')";
 static const char sql_tombstone[] = "SELECT revision FROM worker_tombstones WHERE id = ?";
 
+static const char sql_tombstones[] =
+	"SELECT id, revision FROM worker_tombstones WHERE id > ? ORDER BY id LIMIT ?";
+
 static const char sql_delete[] = "DELETE FROM workers WHERE id = ?";
 static const char sql_bury[] =
 	"REPLACE INTO worker_tombstones (id, revision, deleted_at) VALUES (?, ?, ?)";
@@ -189,6 +192,32 @@ enum err_code store_directory_entry(struct db *db, const struct worker_id *id,
 	while (stmt_row(q))
 		read_token(q, entry);
 	return stmt_end(q, e);
+}
+
+enum err_code store_directory_tombstones(struct db *db, const struct worker_id *after,
+					 size_t limit, struct directory_snapshot *out,
+					 struct err *e)
+{
+	struct stmt *q = stmt_begin(db, sql_tombstones);
+	struct err full = {0};
+
+	out->len = 0;
+	stmt_str(q, after->text);
+	stmt_i64(q, (int64_t)limit);
+	while (full.code == ERR_OK && stmt_row(q)) {
+		struct directory_entry *entry = add_entry(out, &full);
+
+		if (entry == NULL)
+			break;
+		/* Whatever its form, so that the page tells where the next one begins. */
+		snprintf(entry->worker.text, sizeof(entry->worker.text), "%s",
+			 stmt_get_str(q, 0));
+		entry->deleted = true;
+		entry->n = stmt_get_i64(q, 1);
+	}
+	if (stmt_end(q, e) == ERR_OK && full.code != ERR_OK)
+		*e = full;
+	return e->code;
 }
 
 /* ---- taking back what a restored database forgot ------------------------------------------

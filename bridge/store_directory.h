@@ -32,6 +32,11 @@ enum err_code store_directory_entry(struct db *db, const struct worker_id *id,
 				    struct directory_entry *entry,
 				    struct directory_state *state, struct err *e) MUST_CHECK;
 
+/* Up to `limit` tombstones after that id, in order of id, as entries that are deleted. */
+enum err_code store_directory_tombstones(struct db *db, const struct worker_id *after,
+					 size_t limit, struct directory_snapshot *out,
+					 struct err *e) MUST_CHECK;
+
 /* Takes over what the plugin knows and a restored database does not: `known` holds the plugin's
  * entries, its epoch and its newest revision. Makes a new epoch. Within one transaction. *taken
  * gets the number of workers changed; nothing happens if the database is not behind (any more).

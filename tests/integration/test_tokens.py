@@ -132,6 +132,30 @@ def test_a_change_that_met_a_dying_bridge_is_enforced_by_the_next(own):
     wait_until(lambda: not admits(own, identity))
 
 
+def test_the_only_worker_may_be_deleted_while_the_broker_is_away(own):
+    """More than half of the directory: dropped because the database remembers the deletion."""
+    identity = own.rest.register()
+    assert admits(own, identity)
+    own.broker.kill9()
+    assert own.rest.ok("DELETE", f"/workers/{identity.worker_id}", 200)["enforced"] is False
+    own.bridge.terminate()
+    own.bridge.start(ready=False)
+    own.broker.start()
+    own.bridge.wait_ready()
+    wait_until(lambda: not admits(own, identity), 10)
+    assert own.rest.worker(own.rest.register().worker_id)["enforced"] is True
+
+
+def test_an_emptied_database_does_not_lock_the_fleet_out(own):
+    """Nobody deleted these: they stay, until somebody says that they may go."""
+    identities = [own.rest.register() for _ in range(3)]
+    own.bridge.terminate()
+    own.database.query("DELETE FROM workers")
+    own.bridge.start()
+    wait_until(lambda: "lacks more than half" in own.bridge.process.log_text(), 10)
+    assert all(admits(own, identity) for identity in identities)
+
+
 def test_a_restored_database_does_not_let_revoked_workers_in_again(own):
     """The plugin remembers what the backup does not; the bridge takes it back over."""
     rest, db = own.rest, own.database
