@@ -99,8 +99,6 @@ static void to_roster(struct metrics *m, const struct metric_report *r)
 				       .received_ms = r->received_ms,
 				       .json = r->extra != NULL ? strdup(r->extra) : NULL};
 
-	snprintf(latest.engine_status, sizeof(latest.engine_status), "%s", r->engine_status);
-	latest.engine_status_ms = r->engine_status[0] != '\0' ? r->received_ms : 0;
 	roster_set_latest(m->app->roster, &r->worker, &latest);
 }
 
@@ -115,6 +113,9 @@ static void settle_worker(struct metrics *m, struct metric_report *list)
 		if (r->outcome == METRIC_STORED) {
 			tally_add(TALLY_METRICS_STORED);
 			newest = r;
+			if (r->engine_status[0] != '\0') /* the newest need not have one */
+				roster_set_engine_status(m->app->roster, &r->worker,
+							 r->engine_status, r->received_ms);
 		} else {
 			tally_add(TALLY_METRICS_REFUSED);
 		}

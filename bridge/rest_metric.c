@@ -4,10 +4,10 @@
 #include "bridge/roster.h"
 #include "bridge/routes.h"
 #include "bridge/store_metric.h"
+#include "bridge/worker_body.h"
 #include "protocol/jwrite.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define ANSWER_MAX ((size_t)1024 * 1024)
 
@@ -30,12 +30,7 @@ static void write_report(struct jwrite *w, const struct metric_report *r)
 	jwrite_f64(w, "cpu", r->cpu);
 	jwrite_f64(w, "rate", r->rate);
 	jwrite_str(w, "engine_status", r->engine_status[0] != '\0' ? r->engine_status : NULL);
-	if (r->extra != NULL) {
-		jwrite_raw(w, "metrics", r->extra, strlen(r->extra));
-	} else {
-		jwrite_object(w, "metrics");
-		jwrite_object_end(w);
-	}
+	worker_write_metrics(w, r->extra);
 	jwrite_object_end(w);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* A batch travels as one JSON text and becomes rows in the server (JSON_TABLE, MariaDB 10.6
- * on): three statements a batch, however many reports it has. */
+ * on): four statements a batch, however many reports it has. */
 #include "bridge/store_metric.h"
 
 #include "bridge/stmt.h"
@@ -35,27 +35,30 @@ static const char sql_unknown[] =
 	"worker_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$')) r"
 	" LEFT JOIN workers w ON w.id = r.worker_id WHERE w.id IS NULL";
 
-/* A repeated report is not an error but nothing to do. */
-static const char sql_insert[] =
-	"INSERT IGNORE INTO metrics (" COLUMNS ") SELECT " R_COLUMNS ROWS;
+/* A repeated report is not an error but nothing to do. Not IGNORE, which would store what does
+ * not fit as something else. */
+static const char sql_insert[] = "INSERT INTO metrics (" COLUMNS ") SELECT " R_COLUMNS ROWS
+				 " ON DUPLICATE KEY UPDATE metrics.id = metrics.id";
 
 /* received_at last: assignments are made in order, and each asks for the old one. */
 #define NEWER(column)                                                                          \
 	column " = IF(VALUES(received_at) >= metrics_latest.received_at, VALUES(" column       \
 	       "), metrics_latest." column ")"
-static const char
-	sql_latest[] =
-		"INSERT INTO metrics_latest (" COLUMNS ") SELECT " R_COLUMNS ROWS
-		" ON DUPLICATE KEY UPDATE " NEWER("at") ", " NEWER("seq") ", " NEWER("memory") ", " NEWER(
-			"cpu") ", " NEWER("rate") ", " NEWER("engine_status") ", " NEWER("extr"
-											 "a") ", "
-											      "received_at = "
-											      "GREATEST("
-											      "VALUES("
-											      "received_at), "
-											      "metrics_"
-											      "latest."
-											      "received_at)";
+/* clang-format off */
+static const char sql_latest[] =
+	"INSERT INTO metrics_latest (" COLUMNS ") SELECT " R_COLUMNS ROWS
+	" ON DUPLICATE KEY UPDATE "
+	NEWER("at") ", " NEWER("seq") ", " NEWER("memory") ", " NEWER("cpu") ", "
+	NEWER("rate") ", " NEWER("engine_status") ", " NEWER("extra") ", "
+	"received_at = GREATEST(VALUES(received_at), metrics_latest.received_at)";
+/* clang-format on */
+
+/* The newest report need not be the one that said how the engine is. */
+static const char sql_status[] =
+	"UPDATE metrics_latest l JOIN (SELECT r.worker_id, r.engine_status, r.received_at" ROWS
+	") s ON s.worker_id = l.worker_id"
+	" SET l.last_engine_status = s.engine_status, l.last_engine_status_at = s.received_at"
+	" WHERE l.last_engine_status_at IS NULL OR l.last_engine_status_at <= s.received_at";
 
 static const char sql_get_latest[] = "SELECT at, seq, received_at, memory, cpu, rate, "
 				     "engine_status, extra FROM metrics_latest"
@@ -63,7 +66,8 @@ static const char sql_get_latest[] = "SELECT at, seq, received_at, memory, cpu, 
 
 struct batch {
 	struct metric_report *list;
-	struct htab workers; /* the newest report of each worker in it */
+	struct htab workers;  /* the newest report of each worker in it */
+	struct htab statuses; /* the newest of each that has an engine status */
 };
 
 /* ---- which workers ----------------------------------------------------------------------- */
@@ -78,32 +82,40 @@ static bool is_worker(const void *item, const void *id)
 	return strcmp(((const struct metric_report *)item)->worker.text, id) == 0;
 }
 
-static struct metric_report *newest_of(const struct batch *b, const char *id)
+static struct metric_report *newest_of(const struct htab *workers, const char *id)
 {
-	return htab_find(&b->workers, htab_hash_str(id), is_worker, id);
+	return htab_find(workers, htab_hash_str(id), is_worker, id);
+}
+
+static bool set_newest(struct htab *workers, struct metric_report *r)
+{
+	struct metric_report *older = newest_of(workers, r->worker.text);
+
+	if (older != NULL)
+		htab_remove(workers, older);
+	return htab_add(workers, r);
 }
 
 /* The list is in order of receipt, so the last one is the newest. */
 static enum err_code find_newest(struct batch *b, struct err *e)
 {
-	for (struct metric_report *r = b->list; r != NULL; r = r->next) {
-		struct metric_report *older = newest_of(b, r->worker.text);
-
-		if (older != NULL)
-			htab_remove(&b->workers, older);
-		if (!htab_add(&b->workers, r))
+	for (struct metric_report *r = b->list; r != NULL; r = r->next)
+		if (!set_newest(&b->workers, r) ||
+		    (r->engine_status[0] != '\0' && !set_newest(&b->statuses, r)))
 			return err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	}
 	return ERR_OK;
 }
 
 static void mark_unknown(struct batch *b, const char *id)
 {
-	struct metric_report *newest = newest_of(b, id);
+	struct metric_report *newest = newest_of(&b->workers, id);
+	struct metric_report *status = newest_of(&b->statuses, id);
 
 	if (newest == NULL)
 		return;
 	htab_remove(&b->workers, newest);
+	if (status != NULL)
+		htab_remove(&b->statuses, status);
 	for (struct metric_report *r = b->list; r != NULL; r = r->next)
 		if (strcmp(r->worker.text, newest->worker.text) == 0)
 			r->outcome = METRIC_UNKNOWN_WORKER;
@@ -203,7 +215,8 @@ static enum err_code insert_all(struct db *db, struct batch *b, struct err *e)
 	return e->code;
 }
 
-static enum err_code upsert_latest(struct db *db, const struct batch *b, struct err *e)
+static enum err_code write_each(struct db *db, const char *sql, const struct htab *reports,
+				struct err *e)
 {
 	const struct metric_report *r;
 	struct buf rows;
@@ -213,40 +226,52 @@ static enum err_code upsert_latest(struct db *db, const struct batch *b, struct 
 	buf_init(&rows, ROWS_BYTES);
 	jwrite_begin(&w, &rows);
 	jwrite_array(&w, NULL);
-	while ((r = htab_next(&b->workers, &pos)) != NULL)
+	while ((r = htab_next(reports, &pos)) != NULL)
 		write_row(&w, r);
 	jwrite_array_end(&w);
-	run_rows(db, sql_latest, &rows, e);
+	run_rows(db, sql, &rows, e);
 	buf_fini(&rows);
 	return e->code;
+}
+
+static void batch_fini(struct batch *b)
+{
+	htab_fini(&b->workers);
+	htab_fini(&b->statuses);
+}
+
+static void batch_init(struct batch *b)
+{
+	htab_init(&b->workers, hash_report);
+	htab_init(&b->statuses, hash_report);
 }
 
 static enum err_code write_batch(struct db *db, void *arg, struct err *e)
 {
 	struct batch *b = arg;
 
-	htab_fini(&b->workers); /* of an earlier try */
-	htab_init(&b->workers, hash_report);
+	batch_fini(b); /* of an earlier try */
+	batch_init(b);
 	for (struct metric_report *r = b->list; r != NULL; r = r->next)
 		r->outcome = METRIC_PENDING;
 	if (find_newest(b, e) != ERR_OK || find_unknown(db, b, e) != ERR_OK)
 		return e->code;
 	if (b->workers.len == 0)
 		return ERR_OK;
-	if (insert_all(db, b, e) == ERR_OK)
-		upsert_latest(db, b, e);
+	if (insert_all(db, b, e) == ERR_OK &&
+	    write_each(db, sql_latest, &b->workers, e) == ERR_OK && b->statuses.len > 0)
+		write_each(db, sql_status, &b->statuses, e);
 	return e->code;
 }
 
 enum err_code store_metrics_write(struct db *db, struct metric_report *list, struct err *e)
 {
 	struct batch b = {.list = list};
-
 	enum err_code code;
 
-	htab_init(&b.workers, hash_report);
+	batch_init(&b);
 	code = db_transaction(db, write_batch, &b, e);
-	htab_fini(&b.workers);
+	batch_fini(&b);
 	return code;
 }
 

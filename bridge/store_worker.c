@@ -15,7 +15,8 @@
 	"w.renewal_failure_at, t.expires_at, "                                                 \
 	"(SELECT GROUP_CONCAT(g.tag ORDER BY g.position) FROM worker_tags g WHERE "            \
 	"g.worker_id = w.id), "                                                                \
-	"m.received_at, m.memory, m.cpu, m.rate, m.engine_status, m.extra "                    \
+	"m.received_at, m.memory, m.cpu, m.rate, m.extra, m.last_engine_status, "              \
+	"m.last_engine_status_at "                                                             \
 	"FROM workers w "                                                                      \
 	"LEFT JOIN tokens t ON t.worker_id = w.id AND t.role = 'current' " /* tokens_by_worker \
 									    */                 \
@@ -112,17 +113,17 @@ static double number_or_nan(struct stmt *q, unsigned column)
 
 static void read_latest(struct stmt *q, struct metric_latest *m, bool *failed)
 {
-	const char *engine = stmt_get_str(q, 13);
+	const char *engine = stmt_get_str(q, 14);
 
 	m->received_ms = stmt_get_time(q, 9);
 	m->memory = number_or_nan(q, 10);
 	m->cpu = number_or_nan(q, 11);
 	m->rate = number_or_nan(q, 12);
+	m->json = copy(stmt_get_str(q, 13), failed);
 	if (engine != NULL) {
 		snprintf(m->engine_status, sizeof(m->engine_status), "%s", engine);
-		m->engine_status_ms = m->received_ms;
+		m->engine_status_ms = stmt_get_time(q, 15);
 	}
-	m->json = copy(stmt_get_str(q, 14), failed);
 }
 
 static struct record *read_record(struct stmt *q)

@@ -119,6 +119,13 @@ void worker_write_connected(struct jwrite *w, const char *key, const struct pres
 		jwrite_bool(w, key, p->state == PRESENCE_ONLINE);
 }
 
+void worker_write_metrics(struct jwrite *w, const char *json)
+{
+	if (json == NULL)
+		json = "{}";
+	jwrite_raw(w, "metrics", json, strlen(json));
+}
+
 void worker_write_fields(struct jwrite *w, const struct record *k, const struct presence *p)
 {
 	jwrite_str(w, "id", k->id.text);

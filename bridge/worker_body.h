@@ -22,5 +22,8 @@ void worker_write_fields(struct jwrite *w, const struct record *k, const struct 
 void worker_write_status(struct jwrite *w, struct record *k, const struct presence *p,
 			 int64_t now_ms);
 
+/* "metrics": a report's further keys, {} if there are none. */
+void worker_write_metrics(struct jwrite *w, const char *json);
+
 /* "connected": null while the broker cannot be heard. */
 void worker_write_connected(struct jwrite *w, const char *key, const struct presence *p);

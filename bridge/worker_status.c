@@ -30,7 +30,7 @@ static void write_report(struct jwrite *w, const struct metric_latest *m)
 	write_number(w, "memory", m, m->memory);
 	write_number(w, "cpu", m, m->cpu);
 	write_number(w, "rate", m, m->rate);
-	jwrite_raw(w, "metrics", m->json, m->json != NULL ? strlen(m->json) : 0);
+	worker_write_metrics(w, m->json);
 	jwrite_time(w, "last_report", m->received_ms);
 }
 

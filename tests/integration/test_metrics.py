@@ -48,12 +48,19 @@ def test_a_report_shows_in_the_status(rest, worker):
 
 def test_the_latest_report_has_a_route_of_its_own(rest, worker):
     rest.fails("GET", f"/workers/{worker.worker_id}/metrics/latest", 404, "NOT_FOUND")
+    assert rest.status_of(worker.worker_id)["metrics"] == {}
     worker.report(memory=1, seq=9, at=at(), queue=7, note="words", hot=False)
     worker.receive("metrics/ack")
     shown = latest(rest, worker)
     assert (shown["worker_id"], shown["memory"], shown["seq"]) == (worker.worker_id, 1, 9)
     assert shown["metrics"] == {"queue": 7, "note": "words", "hot": False}
     assert (shown["cpu"], shown["rate"], shown["engine_status"]) == (None, None, None)
+
+
+def test_further_keys_are_an_object_even_without_any(rest, worker):
+    worker.report(memory=3)
+    assert wait_memory(rest, worker, 3)["metrics"] == {}
+    assert latest(rest, worker)["metrics"] == {}
 
 
 def test_acknowledged_means_stored(site, worker):
@@ -147,3 +154,18 @@ def test_the_latest_values_survive_the_bridge(new_site):
     site.bridge.restart()
     row = site.rest.wait_connected(worker.worker_id)
     assert (row["memory"], row["metrics"]["queue"]) == (42, 3)
+
+
+def test_the_last_engine_status_survives_the_bridge(new_site):
+    """Even where the newest report does not say how the engine is."""
+    site = new_site()
+    worker = site.online("tcp-5")
+    worker.publish("metrics", {"reports": [
+        {"engine_status": "running", "seq": 1, "at": at(-2)}, {"memory": 2, "seq": 2, "at": at()}]})
+    worker.receive("metrics/ack")
+    worker.report(memory=3, seq=3, at=at())
+    worker.receive("metrics/ack")
+    assert wait_memory(site.rest, worker, 3)["engine_status"] == "running"
+    site.bridge.restart()
+    row = site.rest.wait_connected(worker.worker_id)
+    assert (row["memory"], row["engine_status"]) == (3, "running")
