@@ -151,14 +151,13 @@ enum err_code session_admit(struct connset *set, const struct worker_id *id,
 	return ERR_OK;
 }
 
-/* The session that `s` takes over (live, same client id), or the PENDING one that takes s over.
- */
-static struct session *sibling(const struct session *s, bool pending)
+/* The newest PENDING session with the client id of `s`: it takes s over. */
+static struct session *heir_of(const struct session *s)
 {
 	struct session *other;
 
 	TAILQ_FOREACH(other, &s->conn->sessions, of_conn)
-	if (other != s && (other->state == SESSION_PENDING) == pending &&
+	if (other != s && other->state == SESSION_PENDING &&
 	    strcmp(other->client_id, s->client_id) == 0)
 		return other;
 	return NULL;
@@ -180,18 +179,27 @@ static void move_to_ended(struct connset *set, struct session *s)
 	s->ended_ms = clock_unix_ms();
 }
 
+/* A broker has one client of an id: what logged in before `s`, which it has accepted, is over,
+ * and its end is no news whenever it is told (by a WebSocket on 2.0 seconds later). */
+static void end_elders(struct connset *set, const struct session *s)
+{
+	struct session *elder, *next;
+
+	for (elder = TAILQ_NEXT(s, of_conn); elder != NULL; elder = next) {
+		next = TAILQ_NEXT(elder, of_conn);
+		if (strcmp(elder->client_id, s->client_id) == 0)
+			move_to_ended(set, elder);
+	}
+}
+
 void session_accept(struct connset *set, struct session *s)
 {
 	struct conn *conn = s->conn;
-	struct session *old;
 
 	if (s->state != SESSION_PENDING)
 		return;
-	old = sibling(s, false);
-	if (old != NULL)
-		move_to_ended(set, old); /* its end, whenever the broker tells it, is no news */
-	else if (conn->unsettled != NULL &&
-		 strcmp(conn->unsettled->client_id, s->client_id) != 0)
+	end_elders(set, s);
+	if (conn->unsettled != NULL && strcmp(conn->unsettled->client_id, s->client_id) != 0)
 		conn_settle(set, conn);
 	conn->unsettled = NULL;
 	conn->forget =
@@ -275,7 +283,7 @@ void session_end(struct connset *set, struct session *s, enum end_cause cause)
 	if (s->will_turn != set->turn)
 		s->will_seen = false; /* a message on the will topic, some turns ago */
 	s->cause = cause;
-	heir = was_pending ? NULL : sibling(s, true);
+	heir = was_pending ? NULL : heir_of(s);
 	move_to_ended(set, s);
 	if (conn->live > 0) {
 		if (heir == NULL && conn->last.sessions != conn->live)
@@ -425,7 +433,8 @@ void conn_forget(struct connset *set, const struct worker_id *id)
 	if (conn == NULL)
 		return;
 	conn->forget = true;
-	if (conn->live == 0 && conn->unsettled == NULL) {
+	/* Boot 0: it was never connected, and there is nothing to tell. */
+	if (conn->live == 0 && conn->unsettled == NULL && conn->last.pos.boot > 0) {
 		conn_move(set, conn, PRESENCE_OFFLINE, REASON_DELETED, NULL);
 		forget_now(set, conn);
 	}

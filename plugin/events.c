@@ -243,8 +243,10 @@ static enum access check_session_access(struct plugin *p, struct session *s,
 {
 	enum access access;
 
-	/* On 2.0, that it may ask proves that it was accepted. */
-	if (!p->conns.has_connect_event)
+	/* On 2.0, that it may ask proves that it was accepted; but a will may also be that of a
+	 * client that the broker refused. */
+	if (!p->conns.has_connect_event && s->state == SESSION_PENDING &&
+	    !(rq->op == ACCESS_WRITE && is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL)))
 		session_accept(&p->conns, s);
 	access = access_worker(&p->rules, &s->conn->id, phase_of(s), rq);
 	/* After the end a write can only be the will: a loss, whatever becomes of the message.
