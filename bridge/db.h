@@ -56,6 +56,9 @@ void db_pool_free(struct db_pool *pool); /* NULL is fine */
  * later and on the loop like any other outcome. */
 void db_submit(struct db_pool *pool, db_work_f work, db_done_f done, void *arg);
 
+/* A job that does nothing but reach the database: `done` learns whether it is there now. */
+void db_check(struct db_pool *pool, db_done_f done, void *arg);
+
 /* True if the last job (or the pool's own periodic ping, each second) reached the database. */
 bool db_pool_healthy(const struct db_pool *pool);
 

@@ -61,8 +61,8 @@ static void finish(void *arg)
 	struct job *job = arg;
 	struct db_pool *pool = job->pool;
 
-	/* A job found the database away: find out soon when it is back. Once only, for setting the
-	 * timer anew with each of many failures would put the probe off for ever. */
+	/* A job found the database away: find out soon when it is back. Once only, for setting
+	 * the timer anew with each of many failures would put the probe off for ever. */
 	if (!job->probe && !db_pool_healthy(pool) && !pool->probe_soon && !pool->closed) {
 		pool->probe_soon = true;
 		timer_once(pool->timer, PROBE_AWAY_MS);
@@ -170,13 +170,24 @@ void db_submit(struct db_pool *pool, db_work_f work, db_done_f done, void *arg)
 	submit(pool, work, done, arg, false);
 }
 
+static enum err_code touch(struct db *db, void *arg, struct err *e)
+{
+	(void)arg;
+	return db_run(db, "DO 1", 4, e);
+}
+
+void db_check(struct db_pool *pool, db_done_f done, void *arg)
+{
+	db_submit(pool, touch, done, arg);
+}
+
 static enum err_code probe(struct db *db, void *arg, struct err *e)
 {
 	struct db_pool *pool = arg;
 
 	if (!pool->prepared)
 		return pool->prepare.prepare(db, pool->prepare.arg, e);
-	return db_run(db, "DO 1", 4, e);
+	return touch(db, arg, e);
 }
 
 static void log_change(struct db_pool *pool, bool healthy, const struct err *e)

@@ -2,13 +2,17 @@
 /* GET /livez: the process turns its loop. GET /readyz: it can do all of its work. */
 #include "bridge/app.h"
 #include "bridge/db.h"
+#include "bridge/loop.h"
 #include "bridge/mirror.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
 #include "bridge/user.h"
 #include "protocol/jwrite.h"
 
+#include <stdlib.h>
+
 #define ANSWER_MAX 1024
+#define LIMIT_MS 1000 /* for the database to say that it is there */
 
 enum err_code rest_livez(struct request *rq, struct err *e)
 {
@@ -17,16 +21,23 @@ enum err_code rest_livez(struct request *rq, struct err *e)
 	return ERR_OK;
 }
 
-enum err_code rest_readyz(struct request *rq, struct err *e)
+/* ---- readyz ------------------------------------------------------------------------------ */
+
+/* The database is asked, for what it said a second ago is not what a load balancer wants to
+ * know; and not for long, since one that hangs is one that is away. */
+struct readiness {
+	struct request *rq; /* NULL: answered */
+	struct timer *limit;
+};
+
+static void answer(struct readiness *r, bool database)
 {
-	const struct app *app = rq->app;
-	const bool database = db_pool_healthy(app->db) && users_loaded(app->users) &&
-			      roster_loaded(app->roster);
+	const struct app *app = r->rq->app;
 	const bool broker = mirror_hears(app->mirror);
 	struct jwrite w;
 	struct buf body;
 
-	(void)e;
+	database = database && users_loaded(app->users) && roster_loaded(app->roster);
 	buf_init(&body, ANSWER_MAX);
 	jwrite_begin(&w, &body);
 	jwrite_object(&w, NULL);
@@ -34,6 +45,38 @@ enum err_code rest_readyz(struct request *rq, struct err *e)
 	jwrite_bool(&w, "database", database);
 	jwrite_bool(&w, "broker", broker);
 	jwrite_object_end(&w);
-	respond_json(rq, database && broker ? 200 : 503, &body);
+	respond_json(r->rq, database && broker ? 200 : 503, &body);
+	r->rq = NULL;
+}
+
+static void on_limit(void *arg)
+{
+	answer(arg, false);
+}
+
+static void on_checked(void *arg, struct err *e)
+{
+	struct readiness *r = arg;
+
+	if (r->rq != NULL)
+		answer(r, e->code == ERR_OK);
+	timer_free(r->limit);
+	free(r);
+}
+
+enum err_code rest_readyz(struct request *rq, struct err *e)
+{
+	struct readiness *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	r->rq = rq;
+	r->limit = timer_new(rq->app->loop, on_limit, r);
+	if (r->limit == NULL) {
+		free(r);
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	}
+	timer_once(r->limit, LIMIT_MS);
+	db_check(rq->app->db, on_checked, r);
 	return ERR_OK;
 }

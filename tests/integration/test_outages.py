@@ -117,10 +117,22 @@ def test_commands_say_that_the_broker_is_away(own):
 # ---- the database ----------------------------------------------------------------------------
 
 
+def test_a_database_that_is_frozen_is_not_ready(own):
+    own.server.process.signal(signal.SIGSTOP)
+    try:
+        assert own.bridge.probe("/readyz") == 503
+        assert own.bridge.probe("/livez") == 200
+    finally:
+        own.server.process.signal(signal.SIGCONT)
+    own.bridge.wait_ready(10)
+
+
+
 @pytest.mark.parametrize("end", ["stop", "kill9"])
 def test_without_the_database_workers_connect_and_reads_are_answered(own, end):
     rest, before, late = own.rest, own.online("ws-5"), own.rest.register()
     getattr(own.server, end)()
+    assert own.bridge.probe("/readyz") == 503  # the very first one
     newcomer = own.worker(late, "ws-5").connect()
     rest.wait_connected(late.worker_id)
     before.drop()
@@ -129,7 +141,6 @@ def test_without_the_database_workers_connect_and_reads_are_answered(own, end):
     assert rest.worker(late.worker_id)["is_connected"] is True
     assert rest.get(f"/workers/{late.worker_id}/connection")["connected"] is True
     assert rest.get("/auth/me")["username"] == "admin"
-    wait_until(lambda: own.bridge.probe("/readyz") == 503)
     assert own.bridge.probe("/livez") == 200
     rest.post(f"/workers/{late.worker_id}/send", {"message": "needs no record"})
 
