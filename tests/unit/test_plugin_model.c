@@ -181,14 +181,14 @@ static void play_death(void)
 
 static void play_turn(void)
 {
-	turn(&world);
-	broker.kicked_len = 0;
-	for (int i = 0; i < SLOTS; i++) {
-		if (slots[i].state == SPENT)
-			slots[i].state = FREE;
+	for (int i = 0; i < SLOTS; i++)
 		if (slots[i].state == ZOMBIE && roll(4) == 0)
 			end(&slots[i], 142);
-	}
+	turn(&world);
+	broker.kicked_len = 0;
+	for (int i = 0; i < SLOTS; i++)
+		if (slots[i].state == SPENT)
+			slots[i].state = FREE;
 }
 
 static void play(void)
