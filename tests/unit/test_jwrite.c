@@ -93,8 +93,8 @@ static void numbers_are_short_where_they_can_be(void **state)
 	jwrite_i64(&w, NULL, INT64_MIN);
 	jwrite_i64(&w, NULL, INT64_MAX);
 	jwrite_array_end(&w);
-	assert_string_equal(out.data,
-			    "[0.1,0.08508399999999999,3,-0.5,null,null,-9223372036854775808,9223372036854775807]");
+	assert_string_equal(out.data, "[0.1,0.08508399999999999,3,-0.5,null,null,-"
+				      "9223372036854775808,9223372036854775807]");
 }
 
 static void an_unknown_time_is_null(void **state)
