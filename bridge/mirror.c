@@ -12,10 +12,9 @@
 
 #include "bridge/app.h"
 #include "bridge/broker.h"
-#include "bridge/control.h"
-#include "bridge/engine_state.h"
 #include "bridge/follow.h"
 #include "bridge/loop.h"
+#include "bridge/mirror_list.h"
 #include "bridge/tally.h"
 #include "protocol/clock.h"
 #include "protocol/htab.h"
@@ -29,9 +28,6 @@
 
 #define SILENCE_US INT64_C(2000000) /* no heartbeat for so long: unknown */
 #define CHECK_MS 100
-#define PAGE_LIMIT 250
-#define PAGE_TIMEOUT_MS 2000
-#define RETRY_MS 250
 
 struct entry {
 	struct presence presence;
@@ -46,24 +42,13 @@ struct mirror {
 	struct htab entries; /* struct entry by worker id */
 	struct follow follow;
 	bool whole;       /* the last list is complete and nothing was missed since */
-	bool listing;     /* pages are being asked for */
-	uint32_t list;    /* number of the current or last list; answers to others are late */
 	bool was_hearing; /* what mirror_hears() said at the last check */
 	int64_t heard_us; /* last heartbeat or page */
 	uint64_t version;
-	struct timer *check, *retry;
-	char complaint[200]; /* the last failure that was logged */
+	struct mirror_list *list;
+	struct timer *check;
 	char node[NODE_ID_MAX + 1];
 };
-
-/* One page that was asked for. */
-struct page {
-	struct mirror *mirror;
-	uint32_t list;
-};
-
-static void start_list(struct mirror *m);
-static void ask_page(struct mirror *m, const char *after);
 
 /* ---- entries ----------------------------------------------------------------------------- */
 
@@ -112,10 +97,10 @@ static bool apply(struct mirror *m, const struct presence *p)
 		entry->presence = *p;
 	if (entry == NULL)
 		return false;
-	entry->list = m->list;
+	entry->list = mirror_list_number(m->list);
 	entry->deleted = entry->presence.reason == REASON_DELETED;
 	m->version++;
-	if (entry->deleted && !m->listing)
+	if (entry->deleted && !mirror_list_running(m->list))
 		drop(m, entry);
 	return true;
 }
@@ -123,6 +108,7 @@ static bool apply(struct mirror *m, const struct presence *p)
 /* Drops what the complete list and the events since its start did not mention. */
 static void sweep(struct mirror *m)
 {
+	const uint32_t list = mirror_list_number(m->list);
 	struct htab kept;
 	struct entry *entry;
 	size_t pos = 0;
@@ -130,7 +116,7 @@ static void sweep(struct mirror *m)
 	/* Into a new table, since removing from one shifts entries under the walk. */
 	htab_init(&kept, hash_entry);
 	while ((entry = htab_next(&m->entries, &pos)) != NULL)
-		if (entry->deleted || entry->list != m->list || !htab_add(&kept, entry))
+		if (entry->deleted || entry->list != list || !htab_add(&kept, entry))
 			free(entry);
 	htab_fini(&m->entries);
 	m->entries = kept;
@@ -178,152 +164,36 @@ static void on_gap(struct mirror *m, const char *what, struct presence_pos pos)
 	log_warn("mirror", "node=%s boot=%" PRId64 " seq=%" PRId64 " %s: listing anew", m->node,
 		 pos.boot, pos.seq, what);
 	lose(m);
-	start_list(m);
+	mirror_list_start(m->list);
 }
 
 /* ---- list -------------------------------------------------------------------------------- */
 
-static void read_reported(struct mirror *m, struct json_object *item,
-			  const struct worker_id *id)
+static void on_page(void *arg, const char *node, struct presence_pos pos)
 {
-	struct json_object *reported = json_object_object_get(item, "reported");
-	const char *status;
-	int64_t at_ms;
-	struct jread r;
-	struct err e = {0};
+	struct mirror *m = arg;
 
-	if (reported == NULL)
-		return;
-	jread_begin(&r, reported, &e);
-	status = jread_str_or(&r, "engine_status", 1, 32, NULL);
-	at_ms = jread_time_or_0(&r, "at");
-	if (status != NULL && jread_end(&r) == ERR_OK)
-		engine_state_set(m->app->engine_states, id, status, at_ms);
-}
-
-static void read_item(struct mirror *m, struct json_object *list, size_t i, struct err *e)
-{
-	struct json_object *item = json_object_array_get_idx(list, i);
-	struct presence p;
-	struct jread r;
-
-	jread_begin_at(&r, item, e, "connections", i);
-	presence_read(&r, &p);
-	if (jread_end(&r) != ERR_OK)
-		return;
-	if (!apply(m, &p))
-		err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	else
-		read_reported(m, item, &p.worker);
-}
-
-static void read_page(struct mirror *m, struct json_object *data, const char **next,
-		      struct err *e)
-{
-	struct jread r;
-	struct json_object *list;
-	struct presence_pos pos;
-	const char *node;
-
-	jread_begin(&r, data, e);
-	node = jread_str(&r, "node", 1, NODE_ID_MAX);
-	pos.boot = jread_i64(&r, "boot", 0, INT64_MAX);
-	pos.seq = jread_i64(&r, "seq", 0, INT64_MAX);
-	list = jread_array(&r, "connections", 0, PAGE_LIMIT);
-	*next = jread_str_or(&r, "next", 1, WORKER_ID_MAX, NULL);
-	if (jread_end(&r) != ERR_OK)
-		return;
 	snprintf(m->node, sizeof(m->node), "%s", node);
+	m->heard_us = clock_mono_us();
 	/* Where nothing was heard yet the stream begins here: events up to this one that are
 	 * still on their way are harmless. */
 	if (!m->follow.known)
 		follow_heartbeat(&m->follow, pos);
-	for (size_t i = 0; i < json_object_array_length(list) && e->code == ERR_OK; i++)
-		read_item(m, list, i, e);
 }
 
-/* A broker without the plugin never answers: that is said once, not every two seconds. */
-static void complain(struct mirror *m, const char *what)
+static bool on_object(void *arg, const struct presence *p)
 {
-	if (strcmp(m->complaint, what) == 0)
-		return;
-	snprintf(m->complaint, sizeof(m->complaint), "%s", what);
-	log_warn("mirror", "list failed, trying on: %s", what);
+	return apply(arg, p);
 }
 
-static void finish_list(struct mirror *m)
+static void on_whole(void *arg)
 {
-	m->complaint[0] = '\0';
-	m->listing = false;
+	struct mirror *m = arg;
+
 	sweep(m);
 	m->whole = true;
 	m->version++;
 	note_hearing(m);
-}
-
-static void on_page(void *arg, struct json_object *data, struct err *e)
-{
-	struct page *page = arg;
-	struct mirror *m = page->mirror;
-	bool late = page->list != m->list || !m->listing;
-	const char *next = NULL;
-
-	free(page);
-	if (late)
-		return;
-	if (data != NULL)
-		read_page(m, data, &next, e);
-	if (e->code != ERR_OK) {
-		m->listing = false;
-		if (broker_connected(m->app->broker)) {
-			complain(m, e->msg);
-			timer_once(m->retry, RETRY_MS);
-		}
-		return;
-	}
-	m->heard_us = clock_mono_us();
-	if (next != NULL)
-		ask_page(m, next);
-	else
-		finish_list(m);
-}
-
-static void ask_page(struct mirror *m, const char *after)
-{
-	struct page *page = malloc(sizeof(*page));
-	struct buf fields;
-	struct jwrite w;
-
-	if (page == NULL) {
-		m->listing = false;
-		timer_once(m->retry, RETRY_MS);
-		return;
-	}
-	*page = (struct page){.mirror = m, .list = m->list};
-	buf_init(&fields, 256);
-	jwrite_begin(&w, &fields);
-	jwrite_i64(&w, "limit", PAGE_LIMIT);
-	if (after != NULL)
-		jwrite_str(&w, "after", after);
-	control_call(m->app->control, "listConnections", &fields, PAGE_TIMEOUT_MS, on_page,
-		     page);
-	buf_fini(&fields);
-}
-
-static void start_list(struct mirror *m)
-{
-	m->list++;
-	m->listing = true;
-	timer_cancel(m->retry);
-	ask_page(m, NULL);
-}
-
-static void on_retry(void *arg)
-{
-	struct mirror *m = arg;
-
-	if (broker_connected(m->app->broker) && !m->listing)
-		start_list(m);
 }
 
 /* ---- stream ------------------------------------------------------------------------------ */
@@ -391,8 +261,8 @@ static void on_heartbeat(void *arg, const char *topic, const char *payload, size
 	m->heard_us = clock_mono_us();
 	if (follow_heartbeat(&m->follow, pos) == FOLLOW_GAP)
 		on_gap(m, "is ahead of the events heard", pos);
-	else if (!m->whole && !m->listing)
-		start_list(m);
+	else if (!m->whole && !mirror_list_running(m->list))
+		mirror_list_start(m->list);
 }
 
 static bool wants_presence(void *arg, const char *topic)
@@ -412,15 +282,14 @@ static void on_connected(void *arg)
 	struct mirror *m = arg;
 
 	follow_reset(&m->follow);
-	start_list(m);
+	mirror_list_start(m->list);
 }
 
 static void on_disconnected(void *arg)
 {
 	struct mirror *m = arg;
 
-	m->listing = false;
-	timer_cancel(m->retry);
+	mirror_list_stop(m->list);
 	lose(m);
 }
 
@@ -482,14 +351,15 @@ static void listen(struct mirror *m)
 struct mirror *mirror_new(struct app *app, struct err *e)
 {
 	struct mirror *m = calloc(1, sizeof(*m));
+	const struct mirror_sink sink = {on_page, on_object, on_whole, m};
 
 	if (m != NULL) {
 		m->app = app;
 		htab_init(&m->entries, hash_entry);
 		m->check = timer_new(app->loop, on_check, m);
-		m->retry = timer_new(app->loop, on_retry, m);
+		m->list = mirror_list_new(app, &sink, e);
 	}
-	if (m == NULL || m->check == NULL || m->retry == NULL) {
+	if (m == NULL || m->check == NULL || m->list == NULL) {
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		mirror_free(m);
 		return NULL;
@@ -510,6 +380,6 @@ void mirror_free(struct mirror *m)
 		free(entry);
 	htab_fini(&m->entries);
 	timer_free(m->check);
-	timer_free(m->retry);
+	mirror_list_free(m->list);
 	free(m);
 }

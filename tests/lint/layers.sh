@@ -109,7 +109,7 @@ layers bridge 'app|http|router|routes' \
 	'router|routes' \
 	'rest_[a-z]*' \
 	'inbox' \
-	'auth|user|worker[a-z_]*|command|command_results|metric|metric_writer|audit|engine_state|mirror|follow|directory|directory_sync|directory_tombstones' \
+	'auth|user|worker[a-z_]*|command|command_results|metric|metric_writer|audit|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones' \
 	'control' \
 	'broker' \
 	'store_[a-z]*|roster|roster_sync|migrate|directory_entry' \
