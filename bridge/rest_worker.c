@@ -169,11 +169,7 @@ static void write_connection(struct jwrite *w, const struct presence *p, const c
 	jwrite_i64(w, "sessions", p->sessions);
 	jwrite_str(w, "node", p->generation > 0 ? node : NULL);
 	jwrite_i64(w, "generation", p->generation);
-	jwrite_time(w, "at", p->at_ms);
-	jwrite_str(w, "reason", presence_reason_name(p->reason));
-	jwrite_str(w, "detail", p->detail[0] != '\0' ? p->detail : NULL);
-	jwrite_time(w, "connected_since", p->connected_since_ms);
-	jwrite_time(w, "disconnected_since", p->disconnected_since_ms);
+	presence_write_change(w, p);
 	jwrite_object_end(w);
 }
 

@@ -175,11 +175,7 @@ static void write_connection(struct control_call *call, const struct presence *p
 	jwrite_i64(w, "boot", p->pos.boot);
 	jwrite_i64(w, "seq", p->pos.seq);
 	jwrite_i64(w, "generation", p->generation);
-	jwrite_time(w, "at", p->at_ms);
-	jwrite_str(w, "reason", presence_reason_name(p->reason));
-	jwrite_str(w, "detail", p->detail[0] != '\0' ? p->detail : NULL);
-	jwrite_time(w, "connected_since", p->connected_since_ms);
-	jwrite_time(w, "disconnected_since", p->disconnected_since_ms);
+	presence_write_change(w, p);
 	jwrite_bool(w, "hibernated", false);
 	write_reported_state(w, c->store, &p->worker);
 	write_sessions(w, connset_find(c->conns, &p->worker));

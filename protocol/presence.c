@@ -31,6 +31,15 @@ bool presence_pos_after(struct presence_pos a, struct presence_pos b)
 	return a.boot != b.boot ? a.boot > b.boot : a.seq > b.seq;
 }
 
+void presence_write_change(struct jwrite *w, const struct presence *p)
+{
+	jwrite_time(w, "at", p->at_ms);
+	jwrite_str(w, "reason", presence_reason_name(p->reason));
+	jwrite_str(w, "detail", p->detail[0] != '\0' ? p->detail : NULL);
+	jwrite_time(w, "connected_since", p->connected_since_ms);
+	jwrite_time(w, "disconnected_since", p->disconnected_since_ms);
+}
+
 void presence_write_fields(struct jwrite *w, const struct presence *p, const char *node)
 {
 	jwrite_str(w, "worker_id", p->worker.text);
@@ -41,11 +50,7 @@ void presence_write_fields(struct jwrite *w, const struct presence *p, const cha
 	jwrite_i64(w, "boot", p->pos.boot);
 	jwrite_i64(w, "seq", p->pos.seq);
 	jwrite_i64(w, "generation", p->generation);
-	jwrite_time(w, "at", p->at_ms);
-	jwrite_str(w, "reason", presence_reason_name(p->reason));
-	jwrite_str(w, "detail", p->detail[0] != '\0' ? p->detail : NULL);
-	jwrite_time(w, "connected_since", p->connected_since_ms);
-	jwrite_time(w, "disconnected_since", p->disconnected_since_ms);
+	presence_write_change(w, p);
 }
 
 void presence_write(struct jwrite *w, const char *key, const struct presence *p,

@@ -75,5 +75,8 @@ void presence_write(struct jwrite *w, const char *key, const struct presence *p,
 /* The fields of presence_write() into an object that is open already. */
 void presence_write_fields(struct jwrite *w, const struct presence *p, const char *node);
 
+/* Those of them that say when and why it last changed, likewise. */
+void presence_write_change(struct jwrite *w, const struct presence *p);
+
 /* Reads what presence_write() wrote (unknown keys are fine). Errors go to r's err. */
 void presence_read(struct jread *r, struct presence *out);
