@@ -124,15 +124,29 @@ ready_write() {
 	mv "$file.new" "$file"
 }
 
+# job_missed - sets `pid` to a job that has ended unseen: where several are killed at
+# once, bash puts all of them away when it tells of the first, and wait -n never
+# names the others. No other process is started in here, since bash would look again then.
+job_missed() {
+	for pid in "${!job_of[@]}"; do
+		kill -0 "$pid" 2>/dev/null || return 0
+	done
+	pid=
+	return 1
+}
+
 # The loop: one turn per job that ends.
 supervise() {
 	local pid name status
 
 	while :; do
 		status=0
-		pid=
 		# Bash has words of its own about killed jobs.
-		{ wait -n -p pid "${!job_of[@]}" || status=$?; } 2>/dev/null
+		if job_missed; then
+			wait "$pid" || status=$?
+		else
+			wait -n -p pid "${!job_of[@]}" || status=$?
+		fi 2>/dev/null
 		[ -n "$pid" ] || continue
 		name=${job_of[$pid]}
 		unset "job_of[$pid]" "pid_of[$name]"
