@@ -2,12 +2,15 @@
 /* GET /workers/{worker}/connection, DELETE /workers/{worker}/sessions[/{client}] */
 #include "bridge/app.h"
 #include "bridge/control.h"
+#include "bridge/db.h"
 #include "bridge/mirror.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
+#include "bridge/store_audit.h"
 #include "protocol/jwrite.h"
+#include "protocol/log.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #define TIMEOUT_MS 1000
 #define FIELDS_MAX 1024
@@ -69,8 +72,8 @@ enum err_code rest_connection_get(struct request *rq, struct err *e)
 	struct buf fields;
 	struct jwrite w;
 
-	if (roster_find(rq->app->roster, &rq->worker) == NULL)
-		return err_set(e, ERR_WORKER_NOT_FOUND, NULL);
+	if (roster_get(rq->app->roster, &rq->worker, e) == NULL)
+		return e->code;
 	buf_init(&fields, FIELDS_MAX);
 	jwrite_begin(&w, &fields);
 	jwrite_str(&w, "worker_id", rq->worker.text);
@@ -79,27 +82,78 @@ enum err_code rest_connection_get(struct request *rq, struct err *e)
 	return ERR_OK;
 }
 
-static void on_kicked(void *arg, struct json_object *data, struct err *e)
+/* ---- kick -------------------------------------------------------------------------------- */
+
+struct kick {
+	struct request *rq;
+	struct json_object *detail; /* of the audit row */
+	int64_t sessions;
+};
+
+static enum err_code record_kick(struct db *db, void *arg, struct err *e)
 {
-	struct request *rq = arg;
+	const struct kick *kick = arg;
+	const struct audit_row row = {
+		.worker_id = kick->rq->worker.text,
+		.event = "kicked",
+		.actor = kick->rq->who.name,
+		.address = kick->rq->address,
+		.detail = json_object_to_json_string(kick->detail),
+	};
+
+	return store_audit_add(db, &row, e);
+}
+
+/* The sessions are closed, whether or not that could be written down. */
+static void on_recorded(void *arg, struct err *e)
+{
+	struct kick *kick = arg;
 	struct jwrite w;
 	struct buf body;
 
-	if (e->code == ERR_NOT_CONNECTED || e->code == ERR_WORKER_NOT_FOUND)
-		err_set(e, ERR_WORKER_NOT_CONNECTED,
-			rq->param != NULL ? "there is no such live session" : NULL);
-	if (e->code != ERR_OK) {
-		respond_error(rq, e);
-		return;
-	}
+	if (e->code != ERR_OK)
+		log_warn("worker", "worker=%s kicked by=%s is not in the audit trail: %s",
+			 kick->rq->worker.text, kick->rq->who.name, e->msg);
 	buf_init(&body, ANSWER_MAX);
 	jwrite_begin(&w, &body);
 	jwrite_object(&w, NULL);
 	jwrite_bool(&w, "success", true);
-	jwrite_i64(&w, "sessions",
-		   json_object_get_int64(json_object_object_get(data, "sessions")));
+	jwrite_i64(&w, "sessions", kick->sessions);
 	jwrite_object_end(&w);
-	respond_json(rq, 200, &body);
+	respond_json(kick->rq, 200, &body);
+	json_object_put(kick->detail);
+	free(kick);
+}
+
+static struct json_object *make_detail(const struct request *rq, int64_t sessions)
+{
+	struct json_object *detail = json_object_new_object();
+
+	json_object_object_add(detail, "sessions", json_object_new_int64(sessions));
+	if (rq->param != NULL)
+		json_object_object_add(detail, "client_id", json_object_new_string(rq->param));
+	return detail;
+}
+
+static void on_kicked(void *arg, struct json_object *data, struct err *e)
+{
+	struct request *rq = arg;
+	struct kick *kick;
+
+	if (e->code == ERR_NOT_CONNECTED || e->code == ERR_WORKER_NOT_FOUND)
+		err_set(e, ERR_WORKER_NOT_CONNECTED,
+			rq->param != NULL ? "there is no such live session" : NULL);
+	kick = e->code == ERR_OK ? calloc(1, sizeof(*kick)) : NULL;
+	if (e->code == ERR_OK && kick == NULL)
+		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	if (kick == NULL) {
+		respond_error(rq, e);
+		return;
+	}
+	kick->rq = rq;
+	kick->sessions = json_object_get_int64(json_object_object_get(data, "sessions"));
+	kick->detail = make_detail(rq, kick->sessions);
+	db_submit(rq->app->db, record_kick, on_recorded, kick);
 }
 
 enum err_code rest_session_kick(struct request *rq, struct err *e)
@@ -109,8 +163,8 @@ enum err_code rest_session_kick(struct request *rq, struct err *e)
 	struct buf fields;
 	struct jwrite w;
 
-	if (roster_find(rq->app->roster, &rq->worker) == NULL)
-		return err_set(e, ERR_WORKER_NOT_FOUND, NULL);
+	if (roster_get(rq->app->roster, &rq->worker, e) == NULL)
+		return e->code;
 	if (rq->param != NULL && (!client_id_split(rq->param, &owner, &suffix) ||
 				  !worker_id_equal(&owner, &rq->worker)))
 		return err_set(e, ERR_INVALID_REQUEST, "client_id: is none of this worker's");

@@ -230,15 +230,23 @@ def test_an_unknown_worker_is_not_found(rest, method, path):
 
 
 def test_the_audit_trail_tells_of_a_life(site, rest):
-    identity = rest.register()
-    rest.post(f"/workers/{identity.worker_id}/token")
-    rest.post(f"/workers/{identity.worker_id}/revoke", {"reason": "stolen"})
-    rest.post(f"/workers/{identity.worker_id}/reinstate")
-    rest.ok("DELETE", f"/workers/{identity.worker_id}", 200)
+    worker = site.online("tcp-5")
+    path = f"/workers/{worker.worker_id}"
+    rest.ok("PATCH", path, 200, json={"name": "renamed"})
+    command = rest.post(f"{path}/start", status=202)["command_id"]
+    worker.publish("results", {"command_id": command, "status": "done"})
+    worker.receive("results/ack")
+    rest.ok("DELETE", f"{path}/sessions", 200)
+    rest.post(f"{path}/token")
+    rest.post(f"{path}/revoke", {"reason": "stolen"})
+    rest.post(f"{path}/reinstate")
+    rest.ok("DELETE", path, 200)
     rows = site.database.query("SELECT event, actor FROM token_log WHERE worker_id = %s ORDER BY"
-                               " id", identity.worker_id)
-    assert len(rows) >= 5
-    assert {row["actor"] for row in rows} == {"admin"}
+                               " id", worker.worker_id)
+    assert [row["event"] for row in rows] == [
+        "created", "changed", "command", "command_done", "kicked", "token_rotated", "revoked",
+        "reinstated", "deleted"]
+    assert {row["actor"] for row in rows if row["event"] != "command_done"} == {"admin"}
 
 
 def test_kicking_a_worker(site, rest):
