@@ -82,9 +82,9 @@ enum err_code rest_worker_send(struct request *rq, struct err *e)
 	struct jwrite w;
 	struct jread r;
 
-	if (roster_find(rq->app->roster, &rq->worker) == NULL)
-		return err_set(e, ERR_WORKER_NOT_FOUND, NULL);
-	jread_begin(&r, rq->body, e);
+	if (roster_get(rq->app->roster, &rq->worker, e) == NULL)
+		return e->code;
+	request_read(rq, &r, e);
 	jread_only(&r, keys);
 	message = jread_any(&r, "message");
 	target = jread_str_or(&r, "target", 1, CLIENT_ID_MAX, "all");
@@ -220,12 +220,12 @@ static void on_issued(void *arg, const struct command_standing *standing, struct
 /* In this order: what does not exist, what never may, what cannot be known, what is not so. */
 static enum err_code may_order(struct request *rq, bool start, struct err *e)
 {
-	const struct record *record = roster_find(rq->app->roster, &rq->worker);
+	const struct record *record = roster_get(rq->app->roster, &rq->worker, e);
 	struct presence presence;
 	const char *status;
 
 	if (record == NULL)
-		return err_set(e, ERR_WORKER_NOT_FOUND, NULL);
+		return e->code;
 	if (record->status == WORKER_REVOKED)
 		return err_set(e, ERR_WORKER_REVOKED, NULL);
 	mirror_get(rq->app->mirror, &rq->worker, &presence);
@@ -268,12 +268,15 @@ static enum err_code issue(struct order *o, struct err *e)
 
 static enum err_code order(struct request *rq, bool start, struct err *e)
 {
+	static const char *const parameters[] = {"wait", NULL};
 	struct order *o;
 	int64_t wait_s = 0;
 
 	if (rq->body != NULL && !json_object_is_type(rq->body, json_type_object))
-		return err_set(e, ERR_INVALID_REQUEST, "must be a JSON object of options");
-	if (request_query_i64(rq, "wait", 0, 1, WAIT_MAX_S, &wait_s, e) != ERR_OK ||
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "body: must be a JSON object of options");
+	if (request_query_only(rq, parameters, e) != ERR_OK ||
+	    request_query_i64(rq, "wait", 0, 1, WAIT_MAX_S, &wait_s, e) != ERR_OK ||
 	    may_order(rq, start, e) != ERR_OK)
 		return e->code;
 	o = calloc(1, sizeof(*o));

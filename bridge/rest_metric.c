@@ -63,8 +63,8 @@ enum err_code rest_metrics_latest(struct request *rq, struct err *e)
 {
 	struct latest_get *get;
 
-	if (roster_find(rq->app->roster, &rq->worker) == NULL)
-		return err_set(e, ERR_WORKER_NOT_FOUND, NULL);
+	if (roster_get(rq->app->roster, &rq->worker, e) == NULL)
+		return e->code;
 	get = calloc(1, sizeof(*get));
 	if (get == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);

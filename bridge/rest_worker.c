@@ -193,18 +193,12 @@ static void respond_worker(struct request *rq, const struct record *record)
 
 enum err_code rest_worker_get(struct request *rq, struct err *e)
 {
-	const struct record *record = roster_find(rq->app->roster, &rq->worker);
+	const struct record *record = roster_get(rq->app->roster, &rq->worker, e);
 
-	if (record != NULL) {
-		respond_worker(rq, record);
-		return ERR_OK;
-	}
-	/* Before the first reading nothing is known, which is not the same as "no such worker".
-	 */
-	return err_set(e,
-		       roster_loaded(rq->app->roster) ? ERR_WORKER_NOT_FOUND
-						      : ERR_DATABASE_UNAVAILABLE,
-		       NULL);
+	if (record == NULL)
+		return e->code;
+	respond_worker(rq, record);
+	return ERR_OK;
 }
 
 /* ---- PATCH and DELETE ---------------------------------------------------------------------

@@ -104,6 +104,16 @@ struct record *roster_find(const struct roster *r, const struct worker_id *id)
 	return htab_find(&r->by_id, htab_hash_str(id->text), match_id, id);
 }
 
+struct record *roster_get(const struct roster *r, const struct worker_id *id, struct err *e)
+{
+	struct record *record = roster_find(r, id);
+
+	if (record == NULL)
+		err_set(e, roster_loaded(r) ? ERR_WORKER_NOT_FOUND : ERR_DATABASE_UNAVAILABLE,
+			NULL);
+	return record;
+}
+
 size_t roster_len(const struct roster *r)
 {
 	return r->len;

@@ -67,6 +67,10 @@ bool roster_loaded(const struct roster *r);
 /* Borrowed until the loop's next turn; NULL if there is no such worker. */
 struct record *roster_find(const struct roster *r, const struct worker_id *id);
 
+/* The same with an error: before the first reading nothing is known, which is not the same as
+ * "no such worker". */
+struct record *roster_get(const struct roster *r, const struct worker_id *id, struct err *e);
+
 size_t roster_len(const struct roster *r);
 
 /* Records in order of (created_ms, id): index 0 to roster_len() - 1. */
