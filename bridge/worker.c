@@ -192,10 +192,27 @@ static enum err_code apply(struct worker_change *c, struct err *e)
 	return roster_put(c->app->roster, &record, e);
 }
 
+static void nobody_waits(void *arg, bool enforced)
+{
+	(void)arg;
+	(void)enforced;
+}
+
+/* The connection broke when the transaction had begun, so the change may be committed after
+ * all: then the plugin must hear of it as soon as the database says so. A worker whose token
+ * nobody was told can wait for the next synchronisation. */
+static void settle_unknown(const struct worker_change *c, const struct err *e)
+{
+	if (e->code == ERR_DATABASE_UNAVAILABLE && c->revision > 0 && verbs[c->verb].enforced &&
+	    c->verb != WORKER_CREATE)
+		directory_push(c->app->directory, &c->id, nobody_waits, NULL);
+}
+
 static void committed(void *arg, struct err *e)
 {
 	struct worker_change *c = arg;
 
+	settle_unknown(c, e);
 	if (e->code != ERR_OK || apply(c, e) != ERR_OK) {
 		c->done(c->arg, c, e);
 		return;
