@@ -314,8 +314,10 @@ void commands_free(struct commands *c)
 
 	if (c == NULL)
 		return;
-	while ((w = htab_next(&c->watches, &pos)) != NULL)
+	while ((w = htab_next(&c->watches, &pos)) != NULL) {
+		w->done(w->arg, NULL);
 		free(w);
+	}
 	htab_fini(&c->watches);
 	timer_free(c->deadlines);
 	command_results_free(c->results);

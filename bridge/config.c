@@ -186,7 +186,8 @@ static enum err_code read_line(struct config *config, char *line, struct err *e)
 	if (*name == '\0' || *name == '#')
 		return ERR_OK;
 	if (equals == NULL)
-		return err_set(e, ERR_INVALID_REQUEST, "'%.40s' is not NAME=value", name);
+		/* Not a word of it: it may be a secret on the wrong line. */
+		return err_set(e, ERR_INVALID_REQUEST, "is not NAME=value");
 	o = option_of(name, (size_t)(equals - name), &from_file);
 	if (o == NULL)
 		return err_set(e, ERR_INVALID_REQUEST, "%.*s is not an option of the bridge",
