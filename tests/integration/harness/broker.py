@@ -69,7 +69,6 @@ class Broker:
         # Options of a plugin must stand right behind it.
         plugin = lines.index(f"plugin {Built.plugin}") + 1
         lines[plugin:plugin] = [f"plugin_opt_{n} {v}" for n, v in self.options.items()]
-        # What is written to a standard output that is a file appears blocks later.
         lines += ["log_type information", *self.lines]
         (self.directory / "mosquitto.conf").write_text("\n".join(lines) + "\n")
 
