@@ -3,8 +3,10 @@
 #include "bridge/app.h"
 #include "bridge/auth.h"
 #include "bridge/db.h"
+#include "bridge/login_limit.h"
 #include "bridge/routes.h"
 #include "bridge/user.h"
+#include "protocol/clock.h"
 #include "protocol/jread.h"
 #include "protocol/jwrite.h"
 
@@ -75,10 +77,21 @@ static enum err_code verify(struct db *db, void *arg, struct err *e)
 	return user_verify(db, login->name, login->password, &login->user, e);
 }
 
+static void note_outcome(const struct login *login, enum err_code code)
+{
+	const enum login_outcome outcome = code == ERR_OK                ? LOGIN_FITS
+					   : code == ERR_UNAUTHENTICATED ? LOGIN_FAILS
+									 : LOGIN_UNDECIDED;
+
+	login_limit_end(users_login_limit(login->rq->app->users), login->name,
+			login->rq->address, outcome, clock_mono_us());
+}
+
 static void verified(void *arg, struct err *e)
 {
 	struct login *login = arg;
 
+	note_outcome(login, e->code);
 	if (e->code == ERR_OK) {
 		users_put(login->rq->app->users, &login->user);
 		answer_login(login->rq, &login->user);
@@ -86,6 +99,20 @@ static void verified(void *arg, struct err *e)
 		respond_error(login->rq, e);
 	}
 	login_free(login);
+}
+
+static enum err_code may_try(struct request *rq, const char *name, struct err *e)
+{
+	const int64_t wait_s = login_limit_begin(users_login_limit(rq->app->users), name,
+						 rq->address, clock_mono_us());
+	char text[24];
+
+	if (wait_s == 0)
+		return ERR_OK;
+	snprintf(text, sizeof(text), "%d", (int)wait_s);
+	respond_header(rq, "Retry-After", text);
+	return err_set(e, ERR_RATE_LIMITED, "too many attempts to sign in; again in %s s",
+		       text);
 }
 
 enum err_code rest_login(struct request *rq, struct err *e)
@@ -107,9 +134,13 @@ enum err_code rest_login(struct request *rq, struct err *e)
 	login->rq = rq;
 	login->name = strdup(name);
 	login->password = strdup(password);
-	if (login->name == NULL || login->password == NULL) {
+	if (login->name == NULL || login->password == NULL)
+		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	else
+		may_try(rq, name, e);
+	if (e->code != ERR_OK) {
 		login_free(login);
-		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+		return e->code;
 	}
 	db_submit(rq->app->db, verify, verified, login);
 	return ERR_OK;

@@ -2,6 +2,7 @@
 #include "bridge/user.h"
 
 #include "bridge/app.h"
+#include "bridge/login_limit.h"
 #include "bridge/loop.h"
 #include "protocol/ident.h"
 #include "protocol/log.h"
@@ -18,6 +19,7 @@ struct users {
 	struct user_list list; /* in order of name */
 	struct user_list read; /* by the job under way */
 	bool loaded, reading;
+	struct login_limit *login_limit;
 };
 
 static enum err_code read_list(struct db *db, void *arg, struct err *e)
@@ -58,8 +60,9 @@ struct users *users_new(struct app *app, struct err *e)
 	if (u != NULL) {
 		u->app = app;
 		u->timer = timer_new(app->loop, on_timer, u);
+		u->login_limit = login_limit_new(e);
 	}
-	if (u == NULL || u->timer == NULL) {
+	if (u == NULL || u->timer == NULL || u->login_limit == NULL) {
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		users_free(u);
 		return NULL;
@@ -73,6 +76,7 @@ void users_free(struct users *u)
 	if (u == NULL)
 		return;
 	timer_free(u->timer);
+	login_limit_free(u->login_limit);
 	free(u->list.rows);
 	free(u);
 }
@@ -80,6 +84,11 @@ void users_free(struct users *u)
 bool users_loaded(const struct users *u)
 {
 	return u->loaded;
+}
+
+struct login_limit *users_login_limit(struct users *u)
+{
+	return u->login_limit;
 }
 
 static int by_name(const void *key, const void *item)
@@ -155,10 +164,12 @@ enum err_code user_verify(struct db *db, const char *name, const char *password,
 			  struct user_row *out, struct err *e)
 {
 	struct user_secret secret;
-	const bool known = store_user_get(db, name, &secret, e) == ERR_OK;
+	/* A name that nobody can have is not even asked for: the column holds ASCII alone. */
+	const bool valid = user_name_valid(name);
+	const bool known = valid && store_user_get(db, name, &secret, e) == ERR_OK;
 	bool fits;
 
-	if (!known && e->code != ERR_NOT_FOUND)
+	if (valid && !known && e->code != ERR_NOT_FOUND)
 		return e->code;
 	fits = crypto_pwhash_str_verify(known ? secret.hash : nobodys_hash, password,
 					strlen(password)) == 0;

@@ -7,6 +7,7 @@
 #include "bridge/store_user.h"
 
 struct app;
+struct login_limit;
 struct users;
 
 struct users *users_new(struct app *app, struct err *e) MUST_CHECK;
@@ -20,6 +21,9 @@ const struct user_row *users_find(const struct users *u, const char *name);
 
 /* Notes what was just read from the database, so that a session can be used at once. */
 void users_put(struct users *u, const struct user_row *row);
+
+/* Who guesses too often. */
+struct login_limit *users_login_limit(struct users *u);
 
 /* 1 to USER_NAME_MAX of [A-Za-z0-9_.@-]. */
 bool user_name_valid(const char *name);

@@ -81,6 +81,26 @@ def test_a_wrong_login_is_refused(stranger, username, password):
     assert "Set-Cookie" not in response.headers
 
 
+def login(rest, username, password, **options):
+    return rest.request("POST", "/auth/login", json={"username": username, "password": password},
+                        **options)
+
+
+def test_whoever_guesses_too_often_must_wait(stranger):
+    """Only the one who does: others are not shut out by it."""
+    codes = [login(stranger, "guessed", "wrong").status_code for _ in range(10)]
+    assert codes == [401] * 10
+    refused = login(stranger, "guessed", "wrong")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "RATE_LIMITED")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert login(stranger, ADMIN, ADMIN_PASSWORD).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["é", "名前", "admin\u00a0", "' OR 1=1 -- ", "a" * 64])
+def test_a_strange_name_is_nobodys(stranger, name):
+    assert login(stranger, name, "whatever").status_code == 401
+
+
 @pytest.mark.parametrize("method, path", [
     ("GET", "/workers"), ("GET", "/workers/status"), ("POST", "/workers"), ("GET", "/auth/me"),
     ("GET", "/workers/wrk_aaaaaaaaaaaaaaaa"), ("DELETE", "/workers/wrk_aaaaaaaaaaaaaaaa"),
