@@ -219,7 +219,7 @@ static void on_response(struct control *c, struct json_object *response)
 static void on_message(void *arg, const char *topic, const char *payload, size_t len)
 {
 	struct err e = {0};
-	struct json_object *doc = jread_parse(payload, len, &e), *list;
+	struct json_object *doc = jread_parse_envelope(payload, len, &e), *list;
 
 	(void)topic;
 	list = json_object_is_type(doc, json_type_object)

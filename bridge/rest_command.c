@@ -19,6 +19,8 @@
 #define FIELDS_MAX ((size_t)2 * 1024 * 1024)
 #define ANSWER_MAX ((size_t)1024 * 1024)
 #define WAIT_MAX_S 60
+#define MESSAGE_MAX ((size_t)256 * 1024) /* as much as the plugin delivers at once */
+#define OPTIONS_MAX (MESSAGE_MAX - 1024) /* the rest of a command has room, too */
 #define JSON_TEXT (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 /* ---- send -------------------------------------------------------------------------------- */
@@ -59,18 +61,22 @@ static void on_sent(void *arg, struct json_object *data, struct err *e)
 	respond_json(rq, 200, &body);
 }
 
-static void write_message(struct jwrite *w, struct json_object *message)
+/* A string reaches the worker as it is; everything else as compact JSON. */
+static enum err_code write_message(struct jwrite *w, struct json_object *message, struct err *e)
 {
-	const char *text;
+	const bool is_text = json_object_is_type(message, json_type_string);
+	const char *text = is_text ? json_object_get_string(message)
+				   : json_object_to_json_string_ext(message, JSON_TEXT);
+	const size_t len = is_text ? (size_t)json_object_get_string_len(message) : strlen(text);
 
-	/* A string reaches the worker as it is; everything else as compact JSON. */
-	if (json_object_is_type(message, json_type_string)) {
-		jwrite_strn(w, "payload", json_object_get_string(message),
-			    (size_t)json_object_get_string_len(message));
-		return;
-	}
-	text = json_object_to_json_string_ext(message, JSON_TEXT);
-	jwrite_raw(w, "payload", text, strlen(text));
+	if (len > MESSAGE_MAX)
+		return err_set(e, ERR_PAYLOAD_TOO_LARGE, "message: has more than %zu bytes",
+			       MESSAGE_MAX);
+	if (is_text)
+		jwrite_strn(w, "payload", text, len);
+	else
+		jwrite_raw(w, "payload", text, len);
+	return ERR_OK;
 }
 
 enum err_code rest_worker_send(struct request *rq, struct err *e)
@@ -97,10 +103,10 @@ enum err_code rest_worker_send(struct request *rq, struct err *e)
 	jwrite_str(&w, "worker_id", rq->worker.text);
 	jwrite_str(&w, "topic", worker_topic_name(WORKER_TOPIC_COMMANDS));
 	jwrite_str(&w, "target", target);
-	write_message(&w, message);
-	control_call(rq->app->control, "send", &fields, SEND_TIMEOUT_MS, on_sent, rq);
+	if (write_message(&w, message, e) == ERR_OK)
+		control_call(rq->app->control, "send", &fields, SEND_TIMEOUT_MS, on_sent, rq);
 	buf_fini(&fields);
-	return ERR_OK;
+	return e->code;
 }
 
 /* ---- start and stop ---------------------------------------------------------------------- */
@@ -266,16 +272,27 @@ static enum err_code issue(struct order *o, struct err *e)
 	return ERR_OK;
 }
 
+static enum err_code check_options(struct json_object *options, struct err *e)
+{
+	if (options == NULL)
+		return ERR_OK;
+	if (!json_object_is_type(options, json_type_object))
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "body: must be a JSON object of options");
+	if (strlen(json_object_to_json_string_ext(options, JSON_TEXT)) > OPTIONS_MAX)
+		return err_set(e, ERR_PAYLOAD_TOO_LARGE, "body: has more than %zu bytes",
+			       OPTIONS_MAX);
+	return ERR_OK;
+}
+
 static enum err_code order(struct request *rq, bool start, struct err *e)
 {
 	static const char *const parameters[] = {"wait", NULL};
 	struct order *o;
 	int64_t wait_s = 0;
 
-	if (rq->body != NULL && !json_object_is_type(rq->body, json_type_object))
-		return err_set(e, ERR_INVALID_REQUEST,
-			       "body: must be a JSON object of options");
-	if (request_query_only(rq, parameters, e) != ERR_OK ||
+	if (check_options(rq->body, e) != ERR_OK ||
+	    request_query_only(rq, parameters, e) != ERR_OK ||
 	    request_query_i64(rq, "wait", 0, 1, WAIT_MAX_S, &wait_s, e) != ERR_OK ||
 	    may_order(rq, start, e) != ERR_OK)
 		return e->code;

@@ -243,7 +243,7 @@ void control_message(struct control *c, const void *client, const struct control
 	if (len > CONTROL_MESSAGE_MAX)
 		err_set(&e, ERR_PAYLOAD_TOO_LARGE, "more than %u bytes", CONTROL_MESSAGE_MAX);
 	else
-		doc = jread_parse(payload, len, &e);
+		doc = jread_parse_envelope(payload, len, &e);
 	if (doc == NULL || run_all(c, client, route, doc, &responses, &e) != ERR_OK)
 		render(&responses, NULL, NULL, NULL, &e);
 	json_object_put(doc);

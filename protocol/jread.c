@@ -108,7 +108,7 @@ static struct json_object *parse(struct json_tokener *tok, const char *text, siz
 	return json_tokener_parse_ex(tok, "", 1);
 }
 
-struct json_object *jread_parse(const char *text, size_t len, struct err *e)
+static struct json_object *parse_deep(const char *text, size_t len, int depth, struct err *e)
 {
 	struct json_tokener *tok;
 	struct json_object *doc = NULL;
@@ -125,7 +125,7 @@ struct json_object *jread_parse(const char *text, size_t len, struct err *e)
 		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: %s", foreign);
 		return NULL;
 	}
-	tok = json_tokener_new_ex(JREAD_MAX_DEPTH);
+	tok = json_tokener_new_ex(depth);
 	if (tok == NULL) {
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		return NULL;
@@ -142,6 +142,16 @@ struct json_object *jread_parse(const char *text, size_t len, struct err *e)
 	}
 	json_tokener_free(tok);
 	return doc;
+}
+
+struct json_object *jread_parse(const char *text, size_t len, struct err *e)
+{
+	return parse_deep(text, len, JREAD_MAX_DEPTH, e);
+}
+
+struct json_object *jread_parse_envelope(const char *text, size_t len, struct err *e)
+{
+	return parse_deep(text, len, JREAD_MAX_DEPTH + JREAD_ENVELOPE_DEPTH, e);
 }
 
 void jread_begin(struct jread *r, struct json_object *obj, struct err *e)

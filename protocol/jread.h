@@ -19,7 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JREAD_MAX_DEPTH 32
+#define JREAD_MAX_DEPTH 30 /* MariaDB's JSON takes 31 */
+#define JREAD_ENVELOPE_DEPTH 10
 
 struct jread {
 	struct json_object *obj;
@@ -30,6 +31,12 @@ struct jread {
 /* Parses text (need not end in NUL) that must be one JSON value, UTF-8, nested at most
  * JREAD_MAX_DEPTH deep. The caller frees with json_object_put(). NULL and `e` on failure. */
 struct json_object *jread_parse(const char *text, size_t len, struct err *e) MUST_CHECK;
+
+/* The same for a message between plugin and bridge, JREAD_ENVELOPE_DEPTH deeper: it may hold
+ * what a worker or a user sent, nested as deep as was allowed to them, and one such part must
+ * not make the message unreadable. */
+struct json_object *jread_parse_envelope(const char *text, size_t len,
+					 struct err *e) MUST_CHECK;
 
 /* Starts to read `obj`, which must be an object. *e is cleared. */
 void jread_begin(struct jread *r, struct json_object *obj, struct err *e);

@@ -8,6 +8,8 @@ import socket
 
 import pytest
 
+from harness.wait import wait_until
+
 MIB = 1 << 20
 JSON = {"Content-Type": "application/json"}
 
@@ -247,3 +249,43 @@ def test_clients_that_go_away_in_the_middle_are_forgotten(site, rest, alive):
     for body in (b"", b"{", b"{}"):
         with socket.create_connection(("127.0.0.1", site.bridge.port), 5) as s:
             s.sendall(head + body)
+
+
+# ---- as deep as is allowed -------------------------------------------------------------------
+
+
+def nested(depth):
+    """An object with so many levels, itself included."""
+    value = {}
+    for _ in range(depth - 1):
+        value = {"a": value}
+    return value
+
+
+def test_what_is_nested_as_deep_as_allowed_arrives(site, rest):
+    """It travels within control messages, whose other parts must stay readable."""
+    worker = site.online("tcp-5")
+    path = f"/workers/{worker.worker_id}"
+    rest.post(f"{path}/start", nested(30), 202)
+    assert worker.receive("commands")["payload"] == nested(30)
+    rest.post(f"{path}/send", {"message": nested(29)})
+    assert worker.receive("commands") == nested(29)
+    rest.fails("POST", f"{path}/send", 400, "INVALID_REQUEST", json={"message": nested(30)})
+
+
+def test_a_workers_deep_state_disturbs_nobody(site, rest):
+    worker = site.online("tcp-5")
+    state = {"engine_status": "running", "deep": nested(29)}
+    worker.publish("state", state)
+    wait_until(lambda: rest.status_of(worker.worker_id)["engine_status"] == "running")
+    shown = rest.get(f"/workers/{worker.worker_id}/connection")
+    assert shown["reported_state"] == state
+
+
+@pytest.mark.parametrize("path, body", [("send", {"message": "x" * 300_000}),
+                                        ("start", {"option": "x" * 300_000})])
+def test_a_message_larger_than_a_worker_is_sent(site, rest, path, body):
+    worker = site.online("tcp-5")
+    rest.fails("POST", f"/workers/{worker.worker_id}/{path}", 413, "PAYLOAD_TOO_LARGE", json=body)
+    assert site.database.query("SELECT id FROM commands WHERE worker_id = %s",
+                               worker.worker_id) == ()
