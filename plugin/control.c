@@ -227,7 +227,7 @@ static enum err_code run_all(struct control *c, const void *client,
 	list = jread_array(&r, "commands", 1, CONTROL_COMMANDS_MAX);
 	if (jread_end(&r) != ERR_OK)
 		return e->code;
-	for (size_t i = 0; i < json_object_array_length(list); i++)
+	for (size_t i = 0; i < json_object_array_length(list) && !responses->failed; i++)
 		run_command(c, client, route, json_object_array_get_idx(list, i), i, responses);
 	return ERR_OK;
 }

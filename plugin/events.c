@@ -381,7 +381,9 @@ int on_control(int event, void *event_data, void *userdata)
 	/* Always 0: any other answer disconnects the client. */
 	if (!control_client_known(&p->control, ev->client) || username == NULL ||
 	    !options_is_control_user(&p->options, username)) {
-		log_warn("control", "a client that is not one of control_users was ignored");
+		/* Not louder: any client of a listener without the plugin can cause it on 2.1.
+		 */
+		log_debug("control", "a client that is not one of control_users was ignored");
 		return MOSQ_ERR_SUCCESS;
 	}
 	if (read_route(ev, &route))

@@ -95,6 +95,7 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 	if (connset_restart(&p->conns, earlier_life == EARLIER_SHUT_DOWN, e) != ERR_OK)
 		return e->code;
 	publish_flush(&p->publish, clock_mono_us());
+	p->started = true;
 	log_info("plugin",
 		 "version=%s node=%s boot=%lld workers=%lld closed=%lld storage=%s "
 		 "earlier_life=%s",
@@ -128,7 +129,7 @@ void plugin_stop(struct plugin *p)
 
 	/* Sessions that are open now stay so in storage, and are closed by the next start with
 	 * reason broker_shutdown: what is published after the loop has ended is lost. */
-	if (p->store != NULL && put_i64(p->store, META_SHUTDOWN, p->publish.boot, &e) != ERR_OK)
+	if (p->started && put_i64(p->store, META_SHUTDOWN, p->publish.boot, &e) != ERR_OK)
 		log_error("plugin", "%s", e.msg);
 	if (p->control.sync != NULL)
 		control_close(&p->control);

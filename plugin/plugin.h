@@ -23,6 +23,7 @@ struct plugin {
 	struct audit audit;
 	bool reloading; /* from RELOAD (SIGHUP) to the turn's end: logins may be old
 			   acquaintances */
+	bool started;   /* all of plugin_start() succeeded */
 	bool said_no_tick;
 	int64_t started_us;
 };

@@ -18,8 +18,9 @@
 #define TURNS_SMALL 2    /* for a message that fits in a piece */
 #define TURNS_MAX 1000
 
-struct retained {
-	struct retained *next;
+/* A worker's retained message, or with an empty id a batch of events. */
+struct outgoing {
+	struct outgoing *next;
 	struct worker_id id;
 	size_t len; /* 0 removes the retained message (MQTT 3.1.1 section 3.3.1.3) */
 	char payload[];
@@ -34,7 +35,7 @@ void publish_open(struct publish *p, const char *node, const char *topic_root, b
 
 void publish_close(struct publish *p)
 {
-	struct retained *r;
+	struct outgoing *r;
 
 	while ((r = p->first) != NULL) {
 		p->first = r->next;
@@ -81,8 +82,26 @@ int64_t publish_next_seq(struct publish *p)
 	return ++p->seq;
 }
 
-static void flush_batch(struct publish *p)
+static void queue(struct publish *p, const struct worker_id *id, const void *payload,
+		  size_t len)
 {
+	struct outgoing *r = malloc(sizeof(*r) + len);
+
+	if (r == NULL) {
+		log_error("publish", "worker=%s presence lost: out of memory", id->text);
+		return;
+	}
+	*r = (struct outgoing){.id = *id, .len = len};
+	if (len > 0)
+		memcpy(r->payload, payload, len);
+	*p->end = r;
+	p->end = &r->next;
+}
+
+/* Puts the envelope around the events and queues them. */
+static void close_batch(struct publish *p)
+{
+	static const struct worker_id nobody;
 	struct buf out;
 	struct jwrite w;
 
@@ -100,28 +119,10 @@ static void flush_batch(struct publish *p)
 	/* A batch that memory was too short for shows as a gap in seq, and bridges list anew.
 	 */
 	if (!out.failed && !p->batch.failed)
-		send(NULL, TOPIC_PRESENCE_BATCH, out.data, out.len, 1, false, NULL);
+		queue(p, &nobody, out.data, out.len);
 	buf_fini(&out);
 	buf_reset(&p->batch);
 	p->batch_len = 0;
-	want_turns(p, TURNS_SMALL);
-}
-
-static void queue_retained(struct publish *p, const struct worker_id *id, const void *payload,
-			   size_t len)
-{
-	struct retained *r = malloc(sizeof(*r) + len);
-
-	if (r == NULL) {
-		log_error("publish", "worker=%s retained presence lost: out of memory",
-			  id->text);
-		return;
-	}
-	*r = (struct retained){.id = *id, .len = len};
-	if (len > 0)
-		memcpy(r->payload, payload, len);
-	*p->end = r;
-	p->end = &r->next;
 }
 
 /* The event as JSON in `out`, which the caller frees. */
@@ -142,16 +143,14 @@ void publish_presence(struct publish *p, const struct presence *event)
 	if (json.failed) {
 		p->batch.failed = true;
 	} else {
-		/* A full batch leaves at once; seq stays in order since nothing else is queued.
-		 */
 		if (p->batch_len == BATCH_MAX_EVENTS ||
 		    p->batch.len + json.len + 1 > BATCH_MAX_BYTES)
-			flush_batch(p);
+			close_batch(p);
 		if (p->batch_len > 0)
 			buf_add_char(&p->batch, ',');
 		buf_add(&p->batch, json.data, json.len);
 		if (p->retain)
-			queue_retained(p, &event->worker, json.data, json.len);
+			queue(p, &event->worker, json.data, json.len);
 	}
 	p->batch_len++;
 	buf_fini(&json);
@@ -165,25 +164,29 @@ void publish_retained(struct publish *p, const struct presence *event)
 		return;
 	render(p, event, &json);
 	if (!json.failed)
-		queue_retained(p, &event->worker, json.data, json.len);
+		queue(p, &event->worker, json.data, json.len);
 	buf_fini(&json);
 }
 
 void publish_forget(struct publish *p, const struct worker_id *id)
 {
 	if (p->retain)
-		queue_retained(p, id, NULL, 0);
+		queue(p, id, NULL, 0);
 }
 
-static void flush_retained(struct publish *p)
+static void flush_queue(struct publish *p)
 {
 	char topic[TOPIC_MAX];
-	struct retained *r;
+	struct outgoing *r;
 
 	while ((r = p->first) != NULL) {
 		p->first = r->next;
-		topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);
-		send(NULL, topic, r->payload, r->len, 1, true, NULL);
+		if (r->id.text[0] == '\0') {
+			send(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, 1, false, NULL);
+		} else {
+			topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);
+			send(NULL, topic, r->payload, r->len, 1, true, NULL);
+		}
 		free(r);
 		want_turns(p, TURNS_SMALL);
 	}
@@ -214,8 +217,8 @@ bool publish_flush(struct publish *p, int64_t now_us)
 {
 	bool more;
 
-	flush_batch(p);
-	flush_retained(p);
+	close_batch(p);
+	flush_queue(p);
 	p->published_seq = p->seq;
 	if (now_us >= p->next_heartbeat_us) {
 		p->next_heartbeat_us = now_us + HEARTBEAT_US;

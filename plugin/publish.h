@@ -19,7 +19,7 @@ struct publish {
 	bool slow_websockets; /* Mosquitto 2.0: output waits for turns of the loop */
 	struct buf batch;     /* events of this turn, without the brackets */
 	int batch_len;
-	struct retained *first, **end; /* retained messages of this turn */
+	struct outgoing *first, **end; /* full batches and retained messages of this turn */
 	int64_t next_heartbeat_us;
 	int64_t turns_wanted; /* turns of the loop that output still needs */
 };
