@@ -166,11 +166,11 @@ static bool begin(struct request_http *rh, const char *method)
 	if (header_len > HEADER_MAX)
 		err_set(&rh->early, ERR_HEADERS_TOO_LARGE, NULL);
 	body_len = length != NULL ? strtoull(length, NULL, 10) : 0;
-	if (body_len <= HTTP_BODY_MAX)
+	if (body_len <= rh->body_max)
 		return true;
 	if (rh->early.code == ERR_OK)
-		err_set(&rh->early, ERR_PAYLOAD_TOO_LARGE, "the body has more than %d bytes",
-			HTTP_BODY_MAX);
+		err_set(&rh->early, ERR_PAYLOAD_TOO_LARGE, "the body has more than %zu bytes",
+			rh->body_max);
 	return !asks_first && body_len <= DISCARD_MAX;
 }
 
@@ -178,7 +178,7 @@ static bool begin(struct request_http *rh, const char *method)
 static bool take_body(struct request_http *rh, const char *data, size_t len)
 {
 	rh->upload_len += len;
-	if (rh->early.code == ERR_OK && rh->upload_len <= HTTP_BODY_MAX)
+	if (rh->early.code == ERR_OK && rh->upload_len <= rh->body_max)
 		buf_add(&rh->upload, data, len);
 	return rh->upload_len <= DISCARD_MAX;
 }
@@ -309,7 +309,7 @@ static bool start_daemon(struct http *http, int listener)
 		on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
 		MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_URI_LOG_CALLBACK, on_target,
 		http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_LIMIT, listener_room(CONNECTIONS_MAX),
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
 	if (http->daemon == NULL)

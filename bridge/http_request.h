@@ -9,7 +9,8 @@
 #include "bridge/http.h"
 #include "bridge/router.h"
 
-#define HTTP_BODY_MAX (1024 * 1024)
+#define HTTP_BODY_MAX ((size_t)1024 * 1024)
+#define HTTP_BODY_MAX_OPEN ((size_t)256 * 1024) /* of whoever comes along */
 #define HTTP_HEADERS_MAX 12
 
 struct MHD_Connection;
@@ -39,6 +40,7 @@ struct request_http {
 	struct url url;
 	struct route_match match;
 	struct buf upload;
+	size_t body_max;
 	size_t upload_len; /* with what was thrown away */
 	struct err early;  /* an error that was clear before the body came */
 	int64_t began_us;

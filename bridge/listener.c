@@ -7,8 +7,11 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define FILES_OF_OTHERS 128 /* database connections, broker, logs, resolver */
 
 static int listen_on(const struct addrinfo *ai)
 {
@@ -46,4 +49,14 @@ int listener_open(const struct config *config, struct err *e)
 			config->http_bind, port, strerror(errno));
 	freeaddrinfo(found);
 	return fd;
+}
+
+unsigned listener_room(unsigned most)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= most + FILES_OF_OTHERS)
+		return most;
+	return files.rlim_cur > 2 * FILES_OF_OTHERS ? (unsigned)files.rlim_cur - FILES_OF_OTHERS
+						    : FILES_OF_OTHERS;
 }

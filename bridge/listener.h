@@ -8,3 +8,7 @@ struct config;
 
 /* A listening socket, not blocking; -1 and a message that names address and port. */
 int listener_open(const struct config *config, struct err *e) MUST_CHECK;
+
+/* How many connections to serve at once: up to `most`, but leaving open files for the rest of
+ * the process. */
+unsigned listener_room(unsigned most);

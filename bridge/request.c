@@ -25,6 +25,7 @@ struct request_http *request_new(struct http *server, struct app *app, const cha
 	rh->rq.app = app;
 	rh->rq.http = rh;
 	rh->began_us = clock_mono_us();
+	rh->body_max = HTTP_BODY_MAX;
 	buf_init(&rh->upload, HTTP_BODY_MAX);
 	if (url_parse(target, &rh->url, &rh->early) == ERR_OUT_OF_MEMORY) {
 		request_free(rh);
@@ -110,6 +111,8 @@ static enum err_code begin(struct request_http *rh, const struct route routes[],
 		return e->code;
 	rh->rq.worker = rh->match.worker;
 	rh->rq.param = rh->match.param;
+	if (rh->match.route->role == ROLE_NONE)
+		rh->body_max = HTTP_BODY_MAX_OPEN;
 	return auth_check(&rh->rq, rh->method != HTTP_GET, rh->match.route->role, e);
 }
 
@@ -131,9 +134,9 @@ static enum err_code parse_body(struct request_http *rh, struct err *e)
 		*e = rh->early;
 		return e->code;
 	}
-	if (rh->upload_len > HTTP_BODY_MAX)
-		return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the body has more than %d bytes",
-			       HTTP_BODY_MAX);
+	if (rh->upload_len > rh->body_max)
+		return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the body has more than %zu bytes",
+			       rh->body_max);
 	if (rh->upload_len == 0 || !reads_body(rh))
 		return ERR_OK;
 	if (rh->upload.failed)
