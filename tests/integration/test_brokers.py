@@ -242,3 +242,44 @@ def test_a_kicked_session_hears_why_before_it_ends(hall, protocol):
     assert wire.wait_closed()
     event = hall.observer.wait_event(identity.worker_id, connected=False)
     assert (event["state"], event["reason"]) == ("offline", "kicked")
+
+
+# ---- what the broker makes of its configuration and of strangers' bytes ----
+
+@pytest.mark.parametrize("protocol", WITH_MQTT_5)
+@pytest.mark.parametrize("stop", ["terminate", "kill9"])
+def test_a_session_restored_from_disk_does_not_end_the_one_that_follows(new_hall, protocol, stop):
+    """The broker ends the stored one when the client returns, by an address never seen before."""
+    hall = new_hall(lines=["autosave_on_changes true", "autosave_interval 1"])
+    identity, wire = connected_with_will(hall, protocol, expiry=600)
+    assert wire.subscribe(f"workers/{identity.worker_id}/commands") == 1
+    getattr(hall.broker, stop)()
+    hall.broker.start()
+    hall.observer.wait_ready()
+    before = hall.observer.mark()
+    worker = hall.online(protocol, identity, expiry=600)
+    hall.broker.sighup()
+    worker.wire.ping()
+    assert [e["state"] for e in hall.observer.events_of(identity.worker_id, before)] == ["online"]
+    assert hall.observer.connection(identity.worker_id)["session_count"] == 1
+
+
+@pytest.mark.parametrize("protocol", WITH_MQTT_5)
+def test_with_check_retain_source_a_dead_author_is_asked_about_in_vain(new_hall, protocol):
+    """The broker asks on behalf of a retained message's author, who may be gone or online."""
+    hall = new_hall(lines=["check_retain_source true"], app_retain="true")
+    worker = hall.online(protocol, reason="gone")
+    assert worker.publish("app/x", "kept", retain=True) == 0
+    reader = hall.wire(hall.broker.ordinary_wire("reads-1"))
+    reader.subscribe(worker.topic("app/#"))
+    assert reader.receive(worker.topic("app/x")).payload == b"kept"
+    before = hall.observer.mark()
+    assert hall.observer.connection(worker.worker_id)["session_count"] == 1
+    assert hall.observer.events_of(worker.worker_id, before) == []
+    worker.disconnect()
+    last = hall.observer.wait_state(worker.worker_id, "offline")
+    reader = hall.wire(hall.broker.ordinary_wire("reads-2"))
+    reader.subscribe(worker.topic("app/#"))
+    assert reader.receive(worker.topic("app/x")).payload == b"kept"
+    hall.observer.connection(worker.worker_id)
+    assert hall.observer.last_event(worker.worker_id) == last
