@@ -39,6 +39,7 @@ broker_config() {
 	text=$(<"$1")
 	shift
 	for pair in "$@"; do
+		[[ $pair != WS_BIND=*:* ]] || text=${text/socket_domain ipv4/socket_domain ipv6}
 		text=${text//"@${pair%%=*}@"/"${pair#*=}"}
 	done
 	printf '%s\n' "$text"

@@ -82,6 +82,9 @@ socket_path() {
 }
 
 ports_check() {
+	# Mosquitto 2.0 leaves a WebSocket listener out, in silence, when it is given a name.
+	[[ $bind =~ ^([0-9.]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$ ]] ||
+		die "ROLLCALL_BIND: '$bind' is not an IP address"
 	port_check ROLLCALL_HTTP_PORT "$http_port" "$bind"
 	port_check ROLLCALL_WS_PORT "$ws_port" "$bind"
 	port_check ROLLCALL_MQTT_PORT "$mqtt_port" 127.0.0.1
