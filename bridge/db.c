@@ -24,6 +24,7 @@
 #define SERVER_READ_ONLY_TRX 1792
 #define SERVER_CONNECTION_KILLED 1927
 #define SERVER_WSREP_NOT_READY 1047
+#define SERVER_STATEMENT_TIMEOUT 1969 /* max_statement_time */
 
 static atomic_uint_fast64_t statements;
 
@@ -108,6 +109,27 @@ static bool is_away(unsigned number)
 	}
 }
 
+/* Not the fault of what was asked: a full disk, a table that is away while a backup is put
+ * back, a statement that somebody ended. In a while it may go well, so nothing is to be given
+ * up. */
+static bool is_trouble(unsigned number)
+{
+	switch (number) {
+	case ER_DISK_FULL:
+	case ER_ERROR_ON_WRITE:
+	case ER_GET_ERRNO:
+	case ER_NO_SUCH_TABLE:
+	case ER_RECORD_FILE_FULL:
+	case ER_LOCK_TABLE_FULL:
+	case ER_QUERY_INTERRUPTED:
+	case ER_TABLE_DEF_CHANGED:
+	case SERVER_STATEMENT_TIMEOUT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 enum err_code db_failed(struct db *db, unsigned number, const char *text, struct err *e)
 {
 	if (is_away(number)) {
@@ -115,6 +137,9 @@ enum err_code db_failed(struct db *db, unsigned number, const char *text, struct
 		return err_set(e, ERR_DATABASE_UNAVAILABLE,
 			       "the database cannot be reached: %.120s", text);
 	}
+	if (is_trouble(number))
+		return err_set(e, ERR_DATABASE_UNAVAILABLE, "database error %u: %.140s", number,
+			       text);
 	switch (number) {
 	case SERVER_READ_ONLY:
 	case SERVER_READ_ONLY_TRX:

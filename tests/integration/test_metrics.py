@@ -169,3 +169,15 @@ def test_the_last_engine_status_survives_the_bridge(new_site):
     site.bridge.restart()
     row = site.rest.wait_connected(worker.worker_id)
     assert (row["memory"], row["engine_status"]) == (3, "running")
+
+
+def test_a_table_that_is_away_rejects_nothing(new_site):
+    """As while a backup is put back: the report waits, for it can be stored later."""
+    site = new_site(bridge_environment={"ROLLCALL_LOG_LEVEL": "debug"})
+    worker = site.online("tcp-5")
+    site.database.query("RENAME TABLE metrics TO metrics_away")
+    worker.report(memory=1, seq=1, at=at())
+    wait_until(lambda: "wait:" in site.bridge.process.log_text(), 5)
+    site.database.query("RENAME TABLE metrics_away TO metrics")
+    ack = worker.receive("metrics/ack")
+    assert (ack["seqs"], ack["rejected"]) == ([1], [])
