@@ -36,7 +36,7 @@ ready_print() {
 
 		Rollcall is ready.
 
-		  REST and dashboard   $url
+		  REST                 $url
 		  MQTT over WebSocket  $ws_url/ws/{worker_id}
 		  MQTT                 mqtt://127.0.0.1:$mqtt_port
 		  administrator        admin, ${password:-password as you set it}
