@@ -172,6 +172,7 @@ lint-run: all
 	clang-format --dry-run -Werror $(C_FILES)
 	tests/lint/layers.sh
 	tests/lint/symbols.sh $(PLUGIN)
+	tests/lint/options.sh
 	printf '%s\n' $(PROTOCOL_SRC) $(PLUGIN_SRC) $(BRIDGE_SRC) | xargs -P2 -I{} clang-tidy --quiet {} -- \
 		-std=c17 -D_GNU_SOURCE -I. -DROLLCALL_VERSION='""' $(call pkg_cflags,$(PLUGIN_PKGS) $(BRIDGE_PKGS))
 	shellcheck $$(git ls-files '*.sh' .ci/run)

@@ -54,7 +54,7 @@ void worker_rows_fini(struct worker_rows *rows)
 		record_free(rows->records[i]);
 	free(rows->records);
 	free(rows->removed);
-	*rows = (struct worker_rows){0};
+	memset(rows, 0, sizeof(*rows));
 }
 
 /* Room for one more element; NULL (and the array unchanged) when memory is short. */

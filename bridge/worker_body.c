@@ -78,6 +78,8 @@ static const char *read_tag(struct jread *r, struct json_object *value,
 		return NULL;
 	}
 	for (size_t i = 0; i < out->tags_len; i++)
+		/* tags_len counts those that are set.
+		 * NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 		if (strcmp(out->tags[i], tag) == 0) {
 			jread_fail(r, "tags", "[%zu] is there twice", out->tags_len);
 			return NULL;

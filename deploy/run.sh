@@ -28,28 +28,17 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly INITIAL_PASSWORD="$DB_NAME.users WHERE name = 'admin' AND password_initial = 1"
 
 ready_print() {
-	local password
-
-	password=$(<"$run_dir/secrets/admin_password")
-	password=${password:+password $password}
-	cat <<-TEXT
-
-		Rollcall is ready.
-
-		  REST                 $url
-		  MQTT over WebSocket  $ws_url/ws/{worker_id}
-		  MQTT                 mqtt://127.0.0.1:$mqtt_port
-		  administrator        admin, ${password:-password as you set it}
-		  state and logs       $run_dir
-
-		Register a worker and start the Python sample as that worker:
-
-		  env \$($root/examples/register.sh $run_dir/ready.env) /usr/bin/python3 $root/examples/python/worker.py
-
-		The same step by step with curl: $root/examples/tour.sh $run_dir/ready.env
-		Ctrl-C stops everything; the data stays.
-
-	TEXT
+	initial_password_read
+	printf '%s\n' "" "Rollcall is ready." "" \
+		"  REST                 $url" \
+		"  MQTT over WebSocket  $ws_url/ws/{worker_id}" \
+		"  MQTT                 mqtt://127.0.0.1:$mqtt_port" \
+		"  administrator        admin, ${first_password:+password }${first_password:-password as you set it}" \
+		"  state and logs       $run_dir" "" \
+		"Register a worker and start the Python sample as that worker:" "" \
+		"  env \$($root/examples/register.sh $run_dir/ready.env) /usr/bin/python3 $root/examples/python/worker.py" "" \
+		"The same step by step with curl: $root/examples/tour.sh $run_dir/ready.env" \
+		"Ctrl-C stops everything; the data stays." ""
 }
 
 main() {
@@ -60,7 +49,9 @@ main() {
 	url=http://$(reachable_host "$bind"):$http_port
 	ws_url=ws://$(reachable_host "$bind"):$ws_port
 
-	trap stop_all EXIT
+	user=$(id -un)
+	# A child that is just being forked has these traps, too; it must not stop the parts.
+	trap '[ $BASHPID != $$ ] || stop_all' EXIT
 	trap 'exit 0' INT TERM HUP
 	secrets_prepare
 	broker_prepare

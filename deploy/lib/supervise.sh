@@ -5,6 +5,9 @@
 # probe that waits for the first "ready", and the watch on the first password. The
 # loop waits for any of them to end; nothing is polled. Every job asks the kernel to
 # be stopped when this script dies, whatever kills it.
+#
+# Once "ready" is said, this script runs builtins alone: bash drops a SIGINT that comes
+# while it waits for a program in the foreground, or in a command substitution.
 
 readonly PARTS=(database broker bridge)	# stopped in the opposite order
 readonly GIVE_UP_AFTER=5	# deaths before the first "ready"
@@ -16,7 +19,7 @@ declare -A pid_of=()	# job -> process id
 declare -A started_ms=() deaths=()
 ready=
 
-now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+now_ms() { now=$((${EPOCHREALTIME/[.,]/} / 1000)); }
 
 # job_start NAME COMMAND... - in a session of its own, so that Ctrl-C reaches this
 # script alone, which then ends the parts in order.
@@ -27,7 +30,8 @@ job_start() {
 	setsid setpriv --pdeathsig TERM -- "$@" </dev/null >>"$run_dir/log/$name.log" 2>&1 &
 	pid_of[$name]=$!
 	job_of[$!]=$name
-	started_ms[$name]=$(now_ms)
+	now_ms
+	started_ms[$name]=$now
 }
 
 # part_start NAME [SECONDS] - the pause is the part's own, so that others that die
@@ -45,8 +49,10 @@ part_start() {
 part_died() {
 	local name=$1 status=$2 pauses=(0 0.1 0.2 0.4 0.8)
 
-	[ $(($(now_ms) - started_ms[$name])) -lt $STEADY_MS ] || deaths[$name]=0
-	say "the $name ended ($(status_text "$status")); starting it again; see $run_dir/log/$name.log"
+	now_ms
+	[ $((now - started_ms[$name])) -lt $STEADY_MS ] || deaths[$name]=0
+	status_text "$status"
+	say "the $name ended ($text); starting it again; see $run_dir/log/$name.log"
 	deaths[$name]=$((${deaths[$name]:-0} + 1))
 	if [ -z "$ready" ] && [ "${deaths[$name]}" -ge $GIVE_UP_AFTER ]; then
 		tail -n 15 "$run_dir/log/$name.log" >&2
@@ -59,7 +65,7 @@ part_died() {
 }
 
 status_text() {
-	if [ "$1" -gt 128 ]; then echo "killed by signal $(($1 - 128))"; else echo "exit status $1"; fi
+	if [ "$1" -gt 128 ]; then text="killed by signal $(($1 - 128))"; else text="exit status $1"; fi
 }
 
 probe_start() {
@@ -74,13 +80,18 @@ probe_ended() {
 	fi
 	ready=1
 	[ ! -s "$run_dir/secrets/admin_password" ] || initial_password_in_force || initial_password_forget
-	ready_write
-	ready_print
 	watch_start
+	ready_print
+	ready_write
 }
 
 initial_password_in_force() {
 	[ "$(sql_client -e "SELECT count(*) FROM $INITIAL_PASSWORD")" != 0 ]
+}
+
+initial_password_read() {
+	first_password=
+	IFS= read -r first_password <"$run_dir/secrets/admin_password" || true
 }
 
 initial_password_forget() {
@@ -91,7 +102,7 @@ initial_password_forget() {
 # again and again from here. Ends with 0 only when it was.
 watch_start() {
 	[ -s "$run_dir/secrets/admin_password" ] || return 0
-	job_start watch mariadb --no-defaults --socket="$db_socket" --user="$(id -un)" --delimiter=// -e \
+	job_start watch mariadb --no-defaults --socket="$db_socket" --user="$user" --delimiter=// -e \
 		"BEGIN NOT ATOMIC WHILE EXISTS(SELECT 1 FROM $INITIAL_PASSWORD) DO DO SLEEP(2); END WHILE; END//"
 }
 
@@ -110,18 +121,13 @@ watch_ended() {
 ready_write() {
 	local file=$run_dir/ready.env
 
-	cat >"$file.new" <<-ENV
-		ROLLCALL_URL=$url
-		ROLLCALL_WS_URL=$ws_url
-		ROLLCALL_MQTT_URL=mqtt://127.0.0.1:$mqtt_port
-		ROLLCALL_ADMIN_USER=admin
-		ROLLCALL_ADMIN_PASSWORD=$(<"$run_dir/secrets/admin_password")
-		ROLLCALL_BROKER_PID=${pid_of[broker]}
-		ROLLCALL_BRIDGE_PID=${pid_of[bridge]}
-		ROLLCALL_DB_PID=${pid_of[database]}
-		ROLLCALL_DB_SOCKET=$db_socket
-	ENV
-	mv "$file.new" "$file"
+	initial_password_read
+	printf 'ROLLCALL_%s\n' "URL=$url" "WS_URL=$ws_url" "MQTT_URL=mqtt://127.0.0.1:$mqtt_port" \
+		ADMIN_USER=admin "ADMIN_PASSWORD=$first_password" \
+		"BROKER_PID=${pid_of[broker]}" "BRIDGE_PID=${pid_of[bridge]}" \
+		"DB_PID=${pid_of[database]}" "DB_SOCKET=$db_socket" >"$file.new"
+	mv "$file.new" "$file" &
+	wait $!
 }
 
 # job_missed - sets `pid` to a job that has ended unseen: where several are killed at
