@@ -210,7 +210,8 @@ static void reject(struct parse *p, int64_t seq, const struct err *e)
 	p->last_rejection = &rejection->next;
 }
 
-static void take_report(struct parse *p, struct json_object *obj, bool too_many)
+/* `refusal` is why no report of this message is taken, NULL if they are. */
+static void take_report(struct parse *p, struct json_object *obj, const char *refusal)
 {
 	struct metric_report *report = NULL;
 	struct err e = {0};
@@ -218,9 +219,8 @@ static void take_report(struct parse *p, struct json_object *obj, bool too_many)
 
 	if (!json_object_is_type(obj, json_type_object))
 		err_set(&e, ERR_INVALID_REQUEST, "must be an object");
-	else if (read_seq(obj, &seq, &e) && too_many)
-		err_set(&e, ERR_INVALID_REQUEST, "the message has more than %d reports",
-			METRIC_REPORTS_MAX);
+	else if (read_seq(obj, &seq, &e) && refusal != NULL)
+		err_set(&e, ERR_INVALID_REQUEST, "%s", refusal);
 	else if (e.code == ERR_OK)
 		report = read_report(p, obj, seq, &e);
 	if (report == NULL) {
@@ -231,12 +231,16 @@ static void take_report(struct parse *p, struct json_object *obj, bool too_many)
 	p->last_report = &report->next;
 }
 
-static void take_reports(struct parse *p, struct json_object *list)
+static void take_reports(struct parse *p, struct json_object *list, const char *refusal)
 {
 	size_t n = json_object_array_length(list);
 
-	for (size_t i = 0; i < n; i++)
-		take_report(p, json_object_array_get_idx(list, i), n > METRIC_REPORTS_MAX);
+	if (refusal == NULL && n > METRIC_REPORTS_MAX)
+		refusal = "the message has more than 500 reports";
+	for (size_t i = 0; i < n && i < METRIC_REJECTIONS_MAX; i++)
+		take_report(p, json_object_array_get_idx(list, i), refusal);
+	if (n > METRIC_REJECTIONS_MAX)
+		p->out->refused += n - METRIC_REJECTIONS_MAX;
 }
 
 void metric_message_parse(const struct worker_id *worker, const char *payload, size_t len,
@@ -247,19 +251,21 @@ void metric_message_parse(const struct worker_id *worker, const char *payload, s
 			  .out = out,
 			  .last_report = &out->reports,
 			  .last_rejection = &out->rejections};
+	const char *refusal =
+		len > METRIC_PAYLOAD_MAX ? "the message has more than 64 KiB" : NULL;
 	struct json_object *doc, *list = NULL;
 	struct err e = {0};
 	bool is_object, many;
 
 	*out = (struct metric_message){0};
-	doc = len <= METRIC_PAYLOAD_MAX ? jread_parse(payload, len, &e) : NULL;
+	doc = len <= METRIC_READ_MAX ? jread_parse(payload, len, &e) : NULL;
 	is_object = json_object_is_type(doc, json_type_object);
 	many = is_object && json_object_object_get_ex(doc, "reports", &list);
 	if (!is_object || (many && !json_object_is_type(list, json_type_array)))
 		out->refused = 1;
 	else if (many)
-		take_reports(&p, list);
+		take_reports(&p, list, refusal);
 	else
-		take_report(&p, doc, false);
+		take_report(&p, doc, refusal);
 	json_object_put(doc);
 }

@@ -11,6 +11,10 @@
 
 #define METRIC_PAYLOAD_MAX ((size_t)64 * 1024)
 #define METRIC_REPORTS_MAX 500
+/* A message above the limits is still read up to these, so that its reports are rejected by seq
+ * instead of being sent again for ever. */
+#define METRIC_READ_MAX ((size_t)256 * 1024)
+#define METRIC_REJECTIONS_MAX 1000
 #define METRIC_KEYS_MAX 64
 #define ENGINE_STATUS_MAX 32 /* bytes */
 

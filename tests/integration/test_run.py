@@ -120,6 +120,22 @@ def test_a_part_that_dies_is_started_again_within_a_second(shared, part):
     wait_until(serves, 10)
 
 
+def test_parts_that_die_at_once_are_all_started_again(shared):
+    before = shared.pids()
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: all(shared.pid(p) != pid and is_running(shared.pid(p))
+                           for p, pid in before.items()), 5)
+    wait_until(lambda: ready(shared), 15)
+
+
+def ready(installation):
+    try:
+        return installation.rest().request("GET", "/readyz").status_code == 200
+    except OSError:
+        return False
+
+
 def connect(installation, identity):
     wire = Wire(int(installation.environment["ROLLCALL_MQTT_PORT"]))
     assert wire.connect(identity.worker_id, *identity) == 0

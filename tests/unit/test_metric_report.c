@@ -226,6 +226,21 @@ static void a_message_that_is_too_long_is_counted(void **state)
 	free(text);
 }
 
+static void a_message_that_is_too_long_is_rejected_by_its_numbers(void **state)
+{
+	struct metric_message m;
+	struct buf text;
+
+	(void)state;
+	make_reports(&text, 2);
+	buf_printf(&text, "%*s", (int)METRIC_PAYLOAD_MAX, "");
+	m = parse(text.data);
+	assert_int_equal(reports_in(&m), 0);
+	assert_int_equal(rejections_in(&m), 2);
+	metric_message_fini(&m);
+	buf_fini(&text);
+}
+
 static void sixty_four_keys_and_no_more(void **state)
 {
 	(void)state;
@@ -258,6 +273,7 @@ int main(void)
 		cmocka_unit_test(five_hundred_reports_are_taken),
 		cmocka_unit_test(one_more_rejects_them_all),
 		cmocka_unit_test(a_message_that_is_too_long_is_counted),
+		cmocka_unit_test(a_message_that_is_too_long_is_rejected_by_its_numbers),
 		cmocka_unit_test(sixty_four_keys_and_no_more),
 	};
 
