@@ -32,8 +32,10 @@ class Process:
 
     def start(self):
         assert not self.alive, f"{self.name} is running already"
+        # SIGINT is ignored where the tests run in the background, and a shell cannot undo that.
         # The kernel kills it when this process dies without having been able to clean up.
-        command = ["setpriv", "--pdeathsig", "KILL", "--"] + self._under_valgrind() + self.command
+        command = (["env", "--default-signal=INT", "setpriv", "--pdeathsig", "KILL", "--"]
+                   + self._under_valgrind() + self.command)
         with open(self.log, "ab") as out:
             self.popen = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
