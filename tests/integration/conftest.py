@@ -68,8 +68,9 @@ def scratch():
         Built.keep(path)
         yield Path(path)
         # Torn down last: everything that ran under valgrind has ended.
-        errors = {p.name: p.memcheck_errors() for p in Process.everyone if p.memcheck_errors()}
-        assert not errors, "\n".join(f"valgrind on {n}:\n{text}" for n, text in errors.items())
+        errors = [f"valgrind on {p.directory.name}/{p.name}:\n{p.memcheck_errors()}"
+                  for p in Process.everyone if p.memcheck_errors()]
+        assert not errors, "\n".join(errors)
 
 
 @pytest.fixture(scope="session")
