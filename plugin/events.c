@@ -85,18 +85,17 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 	if (s != NULL && login->client_id != NULL &&
 	    strcmp(s->client_id, login->client_id) == 0 &&
 	    (p->reloading || (s->state != SESSION_ENDED && has_its_token(s, login)))) {
-		*rc = s->state == SESSION_CLOSING ? MOSQ_ERR_AUTH : MOSQ_ERR_SUCCESS;
+		*rc = s->state == SESSION_PENDING || s->state == SESSION_LIVE ? MOSQ_ERR_SUCCESS
+									      : MOSQ_ERR_AUTH;
 		return true;
 	}
 	if (!p->reloading)
 		return false;
 	/* A client that we do not know, over TCP, in the turn of a reload: not a new login, for
 	 * those were read before the reload began, but a session that outlived its connection
-	 * (MQTT 5 session expiry). It is not refused: 2.0 would put it into its list of
-	 * expiring sessions a second time, and free it in one of the two places alone. We have
-	 * no session for it, so it is denied everything all the same. On 2.0 WebSockets are
-	 * read after the reload, so there it is a login like any other. */
-	*rc = MOSQ_ERR_SUCCESS;
+	 * (MQTT 5 session expiry). It ends here. On 2.0 WebSockets are read after the reload,
+	 * so there it is a login like any other. */
+	*rc = MOSQ_ERR_AUTH;
 	return s == NULL && !login->websockets;
 }
 

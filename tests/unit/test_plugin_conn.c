@@ -748,7 +748,7 @@ static void sighup_that_another_plugin_kept_from_us_is_no_login_either(void **st
 	assert_int_equal(state_of(&world, W), PRESENCE_ONLINE);
 }
 
-static void sighup_revives_no_session_that_outlived_its_connection(void **state)
+static void sighup_refuses_a_session_that_outlived_its_connection(void **state)
 {
 	struct mosquitto gone = tcp_client(W, W);
 
@@ -757,8 +757,7 @@ static void sighup_revives_no_session_that_outlived_its_connection(void **state)
 	disconnect(&world, &gone, CONN_LOST);
 	turn(&world);
 	reload(&world);
-	/* Not refused: 2.0 would then free it twice. But there is no session for it. */
-	assert_int_equal(basic_auth(&world, &gone, TOKEN), MOSQ_ERR_SUCCESS);
+	assert_int_equal(basic_auth(&world, &gone, TOKEN), MOSQ_ERR_AUTH);
 	turns(&world, 5);
 	assert_told("online reconnecting/connection_lost");
 }
@@ -924,7 +923,7 @@ int main(void)
 		ON_21(sighup_is_no_login),
 		ON_20(sighup_that_another_plugin_kept_from_us_is_no_login_either),
 		ON_21(sighup_that_another_plugin_kept_from_us_is_no_login_either),
-		ON_20(sighup_revives_no_session_that_outlived_its_connection),
+		ON_20(sighup_refuses_a_session_that_outlived_its_connection),
 		ON_20(after_a_crash_nobody_is_online_and_generations_go_on),
 		ON_21(after_a_crash_nobody_is_online_and_generations_go_on),
 		ON_21(no_generation_is_ever_repeated),
