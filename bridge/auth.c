@@ -79,16 +79,18 @@ static enum err_code identify(struct request *rq, const char *session, struct er
 		return err_set(e, ERR_UNAUTHENTICATED, "the session has ended");
 	snprintf(rq->who.name, sizeof(rq->who.name), "%s", user->name);
 	rq->who.role = user->role;
+	rq->who.scopes = (unsigned)(SCOPE_SIGNED_IN | SCOPE_SESSION) |
+			 (user->role == ROLE_ADMIN ? SCOPES_ADMIN : SCOPES_VIEWER);
 	rq->who.expires_ms = claims.exp_s * 1000;
 	return ERR_OK;
 }
 
-enum err_code auth_check(struct request *rq, bool unsafe, enum role need, struct err *e)
+enum err_code auth_check(struct request *rq, bool unsafe, enum scope need, struct err *e)
 {
 	char session[SESSION_MAX];
 	bool bearer;
 
-	if (need == ROLE_NONE)
+	if (need == SCOPE_OPEN)
 		return ERR_OK;
 	if (!users_loaded(rq->app->users))
 		return err_set(e, ERR_DATABASE_UNAVAILABLE,
@@ -101,8 +103,8 @@ enum err_code auth_check(struct request *rq, bool unsafe, enum role need, struct
 	if (!bearer && unsafe && !same_origin(rq))
 		return err_set(e, ERR_FORBIDDEN,
 			       "a change with a cookie needs an Origin header of this site");
-	if (rq->who.role < need)
-		return err_set(e, ERR_FORBIDDEN, "needs the role %s", role_name(need));
+	if ((rq->who.scopes & (unsigned)need) == 0)
+		return err_set(e, ERR_FORBIDDEN, "needs the scope %s", scope_name(need));
 	return ERR_OK;
 }
 

@@ -3,13 +3,14 @@
 #pragma once
 
 #include "bridge/http.h"
+#include "bridge/scope.h"
 #include "bridge/store_user.h"
 
 #define SESSION_COOKIE "rollcall_session"
 
-/* Fills rq->who from the bearer token or the cookie, unless `need` is ROLE_NONE. `unsafe`: the
- * method changes something, so that a cookie alone does not suffice. */
-enum err_code auth_check(struct request *rq, bool unsafe, enum role need,
+/* Fills rq->who from the bearer token or the cookie, unless `need` is SCOPE_OPEN. `unsafe`:
+ * the method changes something, so that a cookie alone does not suffice. */
+enum err_code auth_check(struct request *rq, bool unsafe, enum scope need,
 			 struct err *e) MUST_CHECK;
 
 /* A new session of the user: the token's text (free() it) and its end. NULL: out of memory. */

@@ -31,19 +31,22 @@ enum http_method {
 	HTTP_PATCH,
 	HTTP_DELETE,
 	HTTP_OTHER
-};                                                /* GET: HEAD too */
-enum role { ROLE_NONE, ROLE_VIEWER, ROLE_ADMIN }; /* in order: each may what the former may */
+}; /* GET: HEAD too */
+enum role { ROLE_VIEWER, ROLE_ADMIN };
+
+#define ACTOR_MAX 64 /* bytes of who it was, in records and in the audit trail */
 
 /* Who asks. */
 struct principal {
-	char name[65];
-	enum role role;
-	int64_t expires_ms; /* of the session */
+	char name[ACTOR_MAX + 1]; /* a user's, or "key:NAME"; "" on open routes */
+	unsigned scopes;          /* what they may: bits of enum scope */
+	enum role role;           /* of a user */
+	int64_t expires_ms;       /* of the session or the key; 0: never */
 };
 
 struct request {
 	struct app *app;
-	struct principal who;    /* role NONE on open routes */
+	struct principal who;
 	struct worker_id worker; /* the path's {worker} */
 	const char *param; /* the path's other placeholder ({client}, {command}, …) or NULL */
 	struct json_object *body;  /* parsed JSON; NULL when the request had none */

@@ -111,9 +111,9 @@ static enum err_code begin(struct request_http *rh, const struct route routes[],
 		return e->code;
 	rh->rq.worker = rh->match.worker;
 	rh->rq.param = rh->match.param;
-	if (rh->match.route->role == ROLE_NONE)
+	if (rh->match.route->need == SCOPE_OPEN)
 		rh->body_max = HTTP_BODY_MAX_OPEN;
-	return auth_check(&rh->rq, rh->method != HTTP_GET, rh->match.route->role, e);
+	return auth_check(&rh->rq, rh->method != HTTP_GET, rh->match.route->need, e);
 }
 
 void request_begin(struct request_http *rh, const struct route routes[], size_t len)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bridge/http.h"
+#include "bridge/scope.h"
 #include "bridge/url.h"
 
 #include <stddef.h>
@@ -10,7 +11,7 @@
 struct route {
 	enum http_method method;
 	const char *pattern; /* "/workers/{worker}/commands/{command}" */
-	enum role role;      /* the least that is needed; ROLE_NONE: open to all */
+	enum scope need;     /* what it takes; SCOPE_OPEN: nothing */
 	handler_f handler;
 };
 

@@ -115,7 +115,7 @@ layers bridge 'app|http|router|routes' \
 	'store_[a-z]*|roster|roster_sync|migrate|directory_entry' \
 	'stmt' \
 	'db|db_[a-z]*' \
-	'loop|resolve|config|jwt|url|tally|logging|cursor|login_limit|metric_report|command_result|schema'
+	'loop|resolve|config|jwt|url|tally|logging|cursor|login_limit|scope|metric_report|command_result|schema'
 
 [ $wrong = 0 ] && echo "layers: all arrows point down"
 exit $wrong

@@ -3,13 +3,13 @@
 #include "tests/unit/unit.h"
 
 static const struct route table[] = {
-	{HTTP_GET,    "/",				   ROLE_NONE,   NULL},
-	{HTTP_GET,    "/workers",                            ROLE_VIEWER, NULL},
-	{HTTP_POST,   "/workers",                            ROLE_ADMIN,  NULL},
-	{HTTP_GET,    "/workers/status",                     ROLE_VIEWER, NULL},
-	{HTTP_GET,    "/workers/{worker}",                   ROLE_VIEWER, NULL},
-	{HTTP_DELETE, "/workers/{worker}",                   ROLE_ADMIN,  NULL},
-	{HTTP_DELETE, "/workers/{worker}/sessions/{client}", ROLE_ADMIN,  NULL},
+	{HTTP_GET,    "/",				   SCOPE_OPEN,    NULL},
+	{HTTP_GET,    "/workers",                            SCOPE_READ,    NULL},
+	{HTTP_POST,   "/workers",                            SCOPE_WORKERS, NULL},
+	{HTTP_GET,    "/workers/status",                     SCOPE_READ,    NULL},
+	{HTTP_GET,    "/workers/{worker}",                   SCOPE_READ,    NULL},
+	{HTTP_DELETE, "/workers/{worker}",                   SCOPE_WORKERS, NULL},
+	{HTTP_DELETE, "/workers/{worker}/sessions/{client}", SCOPE_WORKERS, NULL},
 };
 
 static struct url url;
