@@ -85,17 +85,19 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 	if (s != NULL && login->client_id != NULL &&
 	    strcmp(s->client_id, login->client_id) == 0 &&
 	    (p->reloading || (s->state != SESSION_ENDED && has_its_token(s, login)))) {
-		*rc = s->state == SESSION_PENDING || s->state == SESSION_LIVE ? MOSQ_ERR_SUCCESS
-									      : MOSQ_ERR_AUTH;
+		*rc = s->state == SESSION_CLOSING ? MOSQ_ERR_AUTH : MOSQ_ERR_SUCCESS;
 		return true;
 	}
 	if (!p->reloading)
 		return false;
 	/* A client that we do not know, over TCP, in the turn of a reload: not a new login, for
-	 * those were read before the reload began, but a session that outlived its connection
-	 * (MQTT 5 session expiry). It ends here. On 2.0 WebSockets are read after the reload,
-	 * so there it is a login like any other. */
-	*rc = MOSQ_ERR_AUTH;
+	 * every version reads its sockets before it reloads, and ends the turn before it reads
+	 * them again. It is a session that outlived its connection (MQTT 5 session expiry). It
+	 * has nothing to gain: without a session of ours it is denied everything. And it is not
+	 * refused, since 2.0 would put it into its list of expiring sessions a second time, free
+	 * it there once and go on reading it. On 2.0 WebSockets are read after the reload, so
+	 * there it is a login like any other. */
+	*rc = MOSQ_ERR_SUCCESS;
 	return s == NULL && !login->websockets;
 }
 

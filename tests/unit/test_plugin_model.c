@@ -99,6 +99,9 @@ static void play_login(struct slot *s)
 
 	s->client = tcp_client(id, workers[worker_index]);
 	s->client.protocol = roll(2) == 0 ? mp_mqtt : mp_websockets;
+	/* No version reads a socket between a reload and the turn's end, but 2.0 WebSockets. */
+	if (world.p.reloading)
+		s->client.protocol = mp_websockets;
 	s->worker = worker_index;
 	if (basic_auth(&world, &s->client, roll(10) == 0 ? "tk_wrong" : TOKEN) !=
 	    MOSQ_ERR_SUCCESS) {
@@ -157,16 +160,6 @@ static void put(int worker_index, enum dir_status status)
 		newest_generation[worker_index] = 0;
 }
 
-static void play_reload(void)
-{
-	if (roll(4) != 0)
-		reload(&world); /* else another plugin kept it from us */
-	for (int i = 0; i < SLOTS; i++)
-		if (slots[i].state == CONNECTED &&
-		    basic_auth(&world, &slots[i].client, TOKEN) != MOSQ_ERR_SUCCESS)
-			end(&slots[i], 11);
-}
-
 static void play_death(void)
 {
 	if (roll(2) == 0) {
@@ -189,6 +182,18 @@ static void play_turn(void)
 	for (int i = 0; i < SLOTS; i++)
 		if (slots[i].state == SPENT)
 			slots[i].state = FREE;
+}
+
+static void play_reload(void)
+{
+	if (roll(4) != 0)
+		reload(&world); /* else another plugin kept it from us */
+	for (int i = 0; i < SLOTS; i++)
+		if (slots[i].state == CONNECTED &&
+		    basic_auth(&world, &slots[i].client, TOKEN) != MOSQ_ERR_SUCCESS)
+			end(&slots[i], 11);
+	if (world.connect_event)
+		play_turn();
 }
 
 static void play(void)
