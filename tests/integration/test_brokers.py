@@ -3,6 +3,7 @@
 
 import json
 import struct
+import threading
 
 import pytest
 
@@ -205,6 +206,29 @@ def test_logins_during_reloads_are_let_in(hall, protocol):
     for _ in range(10):
         hall.broker.sighup()
         hall.online(protocol).disconnect()
+
+
+def test_no_login_slips_in_unseen_while_the_broker_reloads(hall, protocol):
+    """During a reload the plugin does not check again whom it does not know: a session that has
+    ended. A login that came then would be let in with any token, and not be shown."""
+    websocket, version = PROTOCOLS[protocol]
+    over = threading.Event()
+
+    def reload_all_the_time():
+        while not over.wait(0.001):
+            hall.broker.sighup()
+
+    reloads = threading.Thread(target=reload_all_the_time)
+    reloads.start()
+    try:
+        for _ in range(10 if websocket else 40):
+            identity = hall.enroll()
+            stranger = hall.wire(hall.broker.wire(websocket, version))
+            assert stranger.connect(identity.worker_id, identity.worker_id, "tk_wrong") != 0
+            hall.online(protocol, identity)
+    finally:
+        over.set()
+        reloads.join()
 
 
 @pytest.mark.parametrize("protocol", WITH_MQTT_5)
