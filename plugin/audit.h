@@ -9,6 +9,7 @@
 #pragma once
 
 #include "plugin/admit.h"
+#include "protocol/htab.h"
 
 #define AUDIT_ROWS_MAX 1024
 

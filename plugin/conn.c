@@ -42,20 +42,50 @@ static void follow_grace(struct connset *set, struct conn *conn, enum presence_s
 	}
 }
 
-static void save(struct connset *set, const struct conn *conn)
+static void save(struct connset *set, struct conn *conn)
 {
-	struct object object = {conn->last, conn->generation, conn->reserved};
+	struct object object = {.generation = conn->generation, .reserved = conn->reserved};
 	struct err e;
 
-	if (object_save(set->store, &object, &e) != ERR_OK)
+	conn_presence(conn, &object.last);
+	conn->unsaved = object_save(set->store, &object, &e) != ERR_OK;
+	if (conn->unsaved)
 		log_error("conn", "worker=%s not stored: %s", conn->id.text, e.msg);
+}
+
+void conn_presence(const struct conn *conn, struct presence *out)
+{
+	const struct conn_event *last = &conn->last;
+
+	*out = (struct presence){.worker = conn->id,
+				 .state = last->state,
+				 .reason = last->reason,
+				 .sessions = last->sessions,
+				 .pos = last->pos,
+				 .generation = last->generation,
+				 .at_ms = last->at_ms,
+				 .connected_since_ms = last->connected_since_ms,
+				 .disconnected_since_ms = last->disconnected_since_ms};
+	if (conn->detail != NULL)
+		snprintf(out->detail, sizeof(out->detail), "%s", conn->detail);
+}
+
+/* `detail` may be the present one. */
+static void set_detail(struct conn *conn, const char *detail)
+{
+	char *copy = detail != NULL && detail[0] != '\0' ? strndup(detail, PRESENCE_DETAIL_MAX)
+							 : NULL;
+
+	free(conn->detail);
+	conn->detail = copy;
 }
 
 bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 	       enum presence_reason reason, const char *detail)
 {
-	struct presence *p = &conn->last;
+	struct conn_event *p = &conn->last;
 	enum presence_state from = p->state;
+	struct presence event;
 
 	if (!(moves[from] & 1u << to)) {
 		log_error("conn", "worker=%s cannot go from %s to %s", conn->id.text,
@@ -66,7 +96,7 @@ bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 	p->at_ms = clock_unix_ms();
 	p->state = to;
 	p->reason = reason;
-	snprintf(p->detail, sizeof(p->detail), "%s", detail != NULL ? detail : "");
+	set_detail(conn, detail);
 	p->sessions = conn->live;
 	if (to == PRESENCE_ONLINE) {
 		/* Ends tell the generation of what ended: after a restart the counter is ahead.
@@ -82,7 +112,8 @@ bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 	}
 	p->pos = (struct presence_pos){set->publish->boot, publish_next_seq(set->publish)};
 	save(set, conn);
-	publish_presence(set->publish, p);
+	conn_presence(conn, &event);
+	publish_presence(set->publish, &event);
 	return true;
 }
 
@@ -95,15 +126,13 @@ static int64_t next_generation(struct conn *conn)
 
 /* ---- begin ---- */
 
-static struct session *session_new(struct conn *conn, const struct login *login,
-				   const struct dir_token *token)
+static struct session *session_new(struct connset *set, struct conn *conn,
+				   const struct login *login, const struct dir_token *token)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s = connset_new_session(set, conn, login->client);
 
 	if (s == NULL)
 		return NULL;
-	s->conn = conn;
-	s->client = login->client;
 	s->websockets = login->websockets;
 	s->version = login->version;
 	s->keepalive = login->keepalive;
@@ -111,6 +140,8 @@ static struct session *session_new(struct conn *conn, const struct login *login,
 	s->connected_ms = clock_unix_ms();
 	snprintf(s->client_id, sizeof(s->client_id), "%s", login->client_id);
 	snprintf(s->address, sizeof(s->address), "%s", login->address);
+	TAILQ_INSERT_HEAD(&conn->sessions, s, of_conn);
+	TAILQ_INSERT_TAIL(&set->pending, s, of_list);
 	return s;
 }
 
@@ -129,25 +160,21 @@ enum err_code session_admit(struct connset *set, const struct worker_id *id,
 			    const struct login *login, const struct dir_token *token,
 			    struct err *e)
 {
-	struct session *s = NULL;
+	struct session *s;
 	struct conn *conn;
 
 	session_reused(set, login->client);
 	conn = connset_load(set, id);
-	if (conn != NULL)
-		s = session_new(conn, login, token);
-	if (s == NULL || !expiry_set(&set->expiries, &s->expiry, token->expires_ms) ||
-	    !htab_add(&set->by_client, s)) {
-		if (s != NULL)
-			expiry_remove(&set->expiries, &s->expiry);
-		free(s);
-		if (conn != NULL)
-			connset_may_idle(set, conn);
+	if (conn == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	s = session_new(set, conn, login, token);
+	connset_may_idle(set, conn); /* what ended earlier in this turn may have made it idle */
+	if (s == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	if (!expiry_set(&set->expiries, &s->stub->expiry, token->expires_ms)) {
+		session_end(set, s, END_UNKNOWN);
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	}
-	TAILQ_INSERT_HEAD(&conn->sessions, s, of_conn);
-	TAILQ_INSERT_TAIL(&set->pending, s, of_list);
-	connset_may_idle(set, conn); /* what ended earlier in this turn may have made it idle */
 	return ERR_OK;
 }
 
@@ -166,7 +193,7 @@ static struct session *heir_of(const struct session *s)
 /* Takes a session that is over out of its lists; it stays findable by its client pointer. */
 static void move_to_ended(struct connset *set, struct session *s)
 {
-	expiry_remove(&set->expiries, &s->expiry);
+	expiry_remove(&set->expiries, &s->stub->expiry);
 	if (s->state == SESSION_PENDING)
 		TAILQ_REMOVE(&set->pending, s, of_list);
 	else if (s->state == SESSION_CLOSING)
@@ -281,7 +308,7 @@ void session_end(struct connset *set, struct session *s, enum end_cause cause)
 	if (s->state == SESSION_ENDED)
 		return;
 	if (s->will_turn != set->turn)
-		s->will_seen = false; /* a message on the will topic, some turns ago */
+		session_not_will(s); /* a message on the will topic, some turns ago */
 	s->cause = cause;
 	heir = was_pending ? NULL : heir_of(s);
 	move_to_ended(set, s);
@@ -370,7 +397,7 @@ void session_close(struct connset *set, struct session *s, enum presence_reason 
 		session_accept(set,
 			       s); /* it may be connected: it is told, and ends like others */
 	send_notice(set, s, code, message);
-	expiry_remove(&set->expiries, &s->expiry);
+	expiry_remove(&set->expiries, &s->stub->expiry);
 	s->state = SESSION_CLOSING;
 	s->close_reason = reason;
 	s->turns = 0;
@@ -417,7 +444,7 @@ void conn_tokens_changed(struct connset *set, const struct dir_entry *entry)
 		if (token == NULL)
 			session_close(set, s, REASON_REVOKED, "TOKEN_REVOKED",
 				      "the token of this session is no longer valid");
-		else if (!expiry_set(&set->expiries, &s->expiry, token->expires_ms))
+		else if (!expiry_set(&set->expiries, &s->stub->expiry, token->expires_ms))
 			session_close(set, s, REASON_KICKED, "KICKED", "out of memory");
 	}
 }

@@ -18,10 +18,12 @@
 
 #include "plugin/directory.h"
 #include "plugin/expiry.h"
+#include "plugin/hibernate.h"
+#include "plugin/numtab.h"
 #include "plugin/object.h"
 #include "plugin/options.h"
 #include "plugin/publish.h"
-#include "protocol/htab.h"
+#include "plugin/slab.h"
 
 #include <sys/queue.h>
 
@@ -51,43 +53,83 @@ struct login {
 	int keepalive;
 };
 
+/* What of a session is always in memory, hibernated or not: 32 bytes. */
+struct session_stub {
+	const void *client;
+	union {
+		struct session *session; /* its object is awake */
+		uint32_t next;           /* asleep: next stub of the object, 0 for none */
+	};
+	struct expiry expiry; /* of the token that it logged in with */
+	uint32_t conn;        /* number of its object's stub */
+};
+
 struct session {
 	TAILQ_ENTRY(session) of_conn;
 	TAILQ_ENTRY(session) of_list; /* pending, closing or ended list, by state */
 	struct conn *conn;
-	const void *client;
+	struct session_stub *stub;
+	uint32_t number, body; /* of the stub; of this */
 	enum session_state state;
 	enum presence_reason close_reason; /* CLOSING */
 	enum end_cause cause;              /* ENDED */
-	bool will_seen, websockets;
+	bool will_seen;
 	int turns; /* turns of the loop since it entered its state (PENDING, CLOSING) */
-	int version, keepalive;
 	uint64_t will_turn;
+	int64_t ended_ms;
+	char *detail; /* the will's words, NULL if none; owned */
+	/* From here to the end: what hibernation keeps, as it stands. No pointers to follow. */
+	const void *client;
 	int64_t generation;
-	int64_t connected_ms, ended_ms, last_message_ms;
+	int64_t connected_ms, last_message_ms;
 	int64_t messages_in, bytes_in, messages_out, bytes_out;
-	char *detail;            /* the will's words, NULL if none; owned */
 	struct token_hash token; /* that it logged in with */
-	struct expiry expiry;    /* of that token */
+	int version, keepalive;
+	bool websockets;
 	char client_id[CLIENT_ID_MAX + 1];
 	char address[48];
 };
 
 TAILQ_HEAD(session_list, session);
 
+/* What of an object is in memory while any of it is: 16 bytes. */
+struct conn_stub {
+	union {
+		struct conn *conn;      /* awake */
+		uint32_t first_session; /* asleep: its newest session's stub */
+	};
+	uint32_t id_hash;
+	bool asleep;
+};
+
+/* The object's last event, but for the words that go with an end. */
+struct conn_event {
+	enum presence_state state;
+	enum presence_reason reason;
+	int sessions;
+	struct presence_pos pos;
+	int64_t generation, at_ms, connected_since_ms, disconnected_since_ms;
+};
+
 struct conn {
-	struct worker_id id;
 	struct session_list sessions; /* newest first; not the ENDED ones */
-	int live;                     /* sessions that are LIVE or CLOSING */
-	int64_t generation, reserved;
-	struct presence last; /* as of the last event told */
 	/* Its last session has ended and the end is not told yet; NULL if nothing is open. */
 	struct session *unsettled;
+	uint32_t number, body;  /* of its stub; of this */
 	int64_t grace_until_us; /* RECONNECTING */
 	TAILQ_ENTRY(conn) of_grace;
-	TAILQ_ENTRY(conn) of_idle; /* nothing keeps it in memory: freed at the turn's end */
+	TAILQ_ENTRY(conn) of_idle;  /* nothing keeps it in memory: freed at the turn's end */
+	TAILQ_ENTRY(conn) of_awake; /* the one that was used least recently in front */
+	int64_t used_us;            /* when it went to that list's end */
+	char *detail;               /* of the last event; NULL if none; owned */
 	bool idle;
-	bool forget; /* the worker was deleted: nothing may stay of the object */
+	bool forget;  /* the worker was deleted: nothing may stay of the object */
+	bool unsaved; /* storage refused its last event, so memory alone has it */
+	/* From here to the end: what hibernation keeps, as it stands. */
+	struct conn_event last;
+	int64_t generation, reserved;
+	int live; /* sessions that are LIVE or CLOSING */
+	struct worker_id id;
 };
 
 TAILQ_HEAD(conn_list, conn);
@@ -96,31 +138,45 @@ struct connset {
 	const struct options *options;
 	struct store *store;
 	struct publish *publish;
-	struct htab by_client; /* sessions */
-	struct htab by_worker; /* conns */
+	struct slab session_stubs, conn_stubs; /* of all */
+	struct slab sessions, conns;           /* bodies of those that are awake */
+	struct numtab by_client;               /* session stubs */
+	struct numtab by_worker;               /* conn stubs */
 	struct session_list pending, closing, ended;
 	struct expiry_heap expiries; /* of the sessions that are PENDING or LIVE */
 	struct conn_list grace;      /* RECONNECTING, the one that is due first in front */
 	struct conn_list idle;
+	struct conn_list awake; /* all objects that are not hibernated */
+	struct hibernation hibernation;
 	bool has_connect_event; /* Mosquitto 2.1 and later say when a login is accepted */
 	uint64_t turn;          /* of the broker's loop */
+	int64_t now_us;         /* when that turn began */
 	void (*kick)(const char *client_id); /* the broker's */
 };
 
-void connset_open(struct connset *set, const struct options *options, struct store *store,
-		  struct publish *publish, void (*kick)(const char *client_id));
+enum err_code connset_open(struct connset *set, const struct options *options,
+			   struct store *store, struct publish *publish,
+			   void (*kick)(const char *client_id), struct err *e) MUST_CHECK;
 void connset_close(struct connset *set); /* frees all; tells nothing */
 
-/* Borrowed; NULL if the worker has no object in memory, or the client no session of ours. */
-struct conn *connset_find(const struct connset *set, const struct worker_id *id);
-struct session *connset_session(const struct connset *set, const void *client);
+/* Borrowed; NULL if the worker is not connected (nor was a moment ago), or the client has no
+ * session of ours. A hibernated object wakes: whoever asks so, uses it. */
+struct conn *connset_find(struct connset *set, const struct worker_id *id);
+struct session *connset_session(struct connset *set, const void *client);
+
+/* Calls fn for each session that the worker has, the newest first, without waking its object.
+ * Of a hibernated one `s` is a copy, to be read during the call. True if it is hibernated. */
+typedef void (*session_visit_f)(void *arg, const struct session *s);
+bool connset_visit(const struct connset *set, const struct worker_id *id, session_visit_f fn,
+		   void *arg);
 
 /* Sessions that count against max_sessions_per_worker when `client_id` logs in: all but the one
  * that it would take over. */
 int connset_other_sessions(const struct connset *set, const struct worker_id *id,
 			   const char *client_id);
 
-/* The object, from memory or storage. False if the worker was never connected. */
+/* The object, from memory or storage; wakes nothing. False if the worker was never connected.
+ */
 bool connset_presence(struct connset *set, const struct worker_id *id, struct presence *out);
 
 /* The broker gave this address to a new client: if a session of ours is known by it, its end
@@ -182,6 +238,12 @@ void conn_settle(struct connset *set, struct conn *conn);
  * happens, where the table of moves does not allow it. */
 bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 	       enum presence_reason reason, const char *detail);
+
+/* A session with its place in the tables, and nothing else. NULL: out of memory. */
+struct session *connset_new_session(struct connset *set, struct conn *conn, const void *client);
+
+/* The object's last event, whole. */
+void conn_presence(const struct conn *conn, struct presence *out);
 
 /* Frees an ENDED session, which leaves the tables. */
 void session_free(struct connset *set, struct session *s);

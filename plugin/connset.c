@@ -4,6 +4,7 @@
 #include "plugin/conn.h"
 
 #include "protocol/clock.h"
+#include "protocol/htab.h"
 #include "protocol/log.h"
 
 #include <stdlib.h>
@@ -22,38 +23,80 @@
 
 #define RESTART_PAGE 500
 
-static uint64_t hash_session(const void *item)
+static uint32_t hash_client(const void *client)
 {
-	return htab_hash_ptr(((const struct session *)item)->client);
+	return (uint32_t)htab_hash_ptr(client);
 }
 
-static bool match_client(const void *item, const void *client)
+static uint32_t hash_session(const void *owner, uint32_t number)
 {
-	return ((const struct session *)item)->client == client;
+	const struct connset *set = owner;
+	const struct session_stub *stub = slab_at(&set->session_stubs, number);
+
+	return hash_client(stub->client);
 }
 
-static uint64_t hash_conn(const void *item)
+static bool match_client(const void *owner, uint32_t number, const void *client)
 {
-	return htab_hash_str(((const struct conn *)item)->id.text);
+	const struct connset *set = owner;
+	const struct session_stub *stub = slab_at(&set->session_stubs, number);
+
+	return stub->client == client;
 }
 
-static bool match_worker(const void *item, const void *id)
+struct worker_key {
+	const struct worker_id *id;
+	uint32_t hash;
+};
+
+static struct worker_key key_of(const struct worker_id *id)
 {
-	return worker_id_equal(&((const struct conn *)item)->id, id);
+	return (struct worker_key){id, (uint32_t)htab_hash_str(id->text)};
 }
 
-void connset_open(struct connset *set, const struct options *options, struct store *store,
-		  struct publish *publish, void (*kick)(const char *client_id))
+static uint32_t hash_conn(const void *owner, uint32_t number)
+{
+	const struct connset *set = owner;
+	const struct conn_stub *stub = slab_at(&set->conn_stubs, number);
+
+	return stub->id_hash;
+}
+
+/* An object that is asleep has its id in the file: it is read only where the hash is right. */
+static bool match_worker(const void *owner, uint32_t number, const void *key)
+{
+	const struct connset *set = owner;
+	const struct conn_stub *stub = slab_at(&set->conn_stubs, number);
+	const struct worker_key *k = key;
+	struct worker_id id;
+
+	if (stub->id_hash != k->hash)
+		return false;
+	if (!stub->asleep)
+		return worker_id_equal(&stub->conn->id, k->id);
+	return hibernate_id(set, number, &id) && worker_id_equal(&id, k->id);
+}
+
+enum err_code connset_open(struct connset *set, const struct options *options,
+			   struct store *store, struct publish *publish,
+			   void (*kick)(const char *client_id), struct err *e)
 {
 	*set = (struct connset){
 		.options = options, .store = store, .publish = publish, .kick = kick};
-	htab_init(&set->by_client, hash_session);
-	htab_init(&set->by_worker, hash_conn);
+	slab_init(&set->session_stubs, sizeof(struct session_stub));
+	slab_init(&set->conn_stubs, sizeof(struct conn_stub));
+	slab_init(&set->sessions, sizeof(struct session));
+	slab_init(&set->conns, sizeof(struct conn));
+	numtab_init(&set->by_client, set, hash_session);
+	numtab_init(&set->by_worker, set, hash_conn);
 	TAILQ_INIT(&set->pending);
 	TAILQ_INIT(&set->closing);
 	TAILQ_INIT(&set->ended);
 	TAILQ_INIT(&set->grace);
 	TAILQ_INIT(&set->idle);
+	TAILQ_INIT(&set->awake);
+	set->now_us = clock_mono_us();
+	return hibernate_open(set, e);
 }
 
 void connset_close(struct connset *set)
@@ -61,49 +104,127 @@ void connset_close(struct connset *set)
 	struct session *s;
 	struct conn *conn;
 
-	for (size_t pos = 0; (s = htab_next(&set->by_client, &pos)) != NULL;) {
+	TAILQ_FOREACH(s, &set->ended, of_list)
+	free(s->detail);
+	TAILQ_FOREACH(conn, &set->awake, of_awake)
+	{
+		free(conn->detail);
+		TAILQ_FOREACH(s, &conn->sessions, of_conn)
 		free(s->detail);
-		free(s);
 	}
-	for (size_t pos = 0; (conn = htab_next(&set->by_worker, &pos)) != NULL;)
-		free(conn);
-	htab_fini(&set->by_client);
-	htab_fini(&set->by_worker);
+	numtab_fini(&set->by_client);
+	numtab_fini(&set->by_worker);
+	slab_fini(&set->session_stubs);
+	slab_fini(&set->conn_stubs);
+	slab_fini(&set->sessions);
+	slab_fini(&set->conns);
 	expiry_heap_fini(&set->expiries);
+	hibernate_close(set);
 }
 
-struct conn *connset_find(const struct connset *set, const struct worker_id *id)
+/* The stub of the worker's object, awake or asleep; 0 if there is none. */
+static uint32_t find_conn(const struct connset *set, const struct worker_id *id)
 {
-	return htab_find(&set->by_worker, htab_hash_str(id->text), match_worker, id);
+	struct worker_key key = key_of(id);
+
+	return numtab_find(&set->by_worker, key.hash, match_worker, &key);
 }
 
-struct session *connset_session(const struct connset *set, const void *client)
+/* The object of a stub, which is in use from here on. NULL: it cannot be woken. */
+static struct conn *use_conn(struct connset *set, uint32_t number)
 {
-	return htab_find(&set->by_client, htab_hash_ptr(client), match_client, client);
+	struct conn_stub *stub = slab_at(&set->conn_stubs, number);
+
+	if (stub->asleep)
+		return hibernate_wake(set, number);
+	hibernate_used(set, stub->conn);
+	return stub->conn;
+}
+
+struct conn *connset_find(struct connset *set, const struct worker_id *id)
+{
+	uint32_t number = find_conn(set, id);
+
+	return number != 0 ? use_conn(set, number) : NULL;
+}
+
+struct session *connset_session(struct connset *set, const void *client)
+{
+	uint32_t number =
+		numtab_find(&set->by_client, hash_client(client), match_client, client);
+	const struct session_stub *stub;
+
+	if (number == 0)
+		return NULL;
+	stub = slab_at(&set->session_stubs, number);
+	return use_conn(set, stub->conn) != NULL ? stub->session : NULL;
+}
+
+static void visit_asleep(const struct connset *set, uint32_t number, session_visit_f fn,
+			 void *arg)
+{
+	const struct session_stub *stub;
+	struct session s;
+
+	for (; number != 0; number = stub->next) {
+		stub = slab_at(&set->session_stubs, number);
+		if (hibernate_peek(set, number, &s))
+			fn(arg, &s);
+	}
+}
+
+bool connset_visit(const struct connset *set, const struct worker_id *id, session_visit_f fn,
+		   void *arg)
+{
+	uint32_t number = find_conn(set, id);
+	const struct conn_stub *stub;
+	const struct session *s;
+
+	if (number == 0)
+		return false;
+	stub = slab_at(&set->conn_stubs, number);
+	if (stub->asleep) {
+		visit_asleep(set, stub->first_session, fn, arg);
+		return true;
+	}
+	TAILQ_FOREACH(s, &stub->conn->sessions, of_conn)
+	fn(arg, s);
+	return false;
+}
+
+struct other_sessions {
+	const char *client_id;
+	int n;
+};
+
+static void count_other(void *arg, const struct session *s)
+{
+	struct other_sessions *others = arg;
+
+	others->n += strcmp(s->client_id, others->client_id) != 0;
 }
 
 int connset_other_sessions(const struct connset *set, const struct worker_id *id,
 			   const char *client_id)
 {
-	const struct conn *conn = connset_find(set, id);
-	const struct session *s;
-	int n = 0;
+	struct other_sessions others = {.client_id = client_id};
 
-	if (conn == NULL)
-		return 0;
-	TAILQ_FOREACH(s, &conn->sessions, of_conn)
-	n += strcmp(s->client_id, client_id) != 0;
-	return n;
+	connset_visit(set, id, count_other, &others);
+	return others.n;
 }
 
 bool connset_presence(struct connset *set, const struct worker_id *id, struct presence *out)
 {
-	const struct conn *conn = connset_find(set, id);
+	uint32_t number = find_conn(set, id);
+	const struct conn_stub *stub;
 	struct object object;
 
-	if (conn != NULL && conn->last.pos.boot > 0) {
-		*out = conn->last;
-		return true;
+	if (number != 0) {
+		stub = slab_at(&set->conn_stubs, number);
+		if (!stub->asleep && stub->conn->last.pos.boot > 0) {
+			conn_presence(stub->conn, out);
+			return true;
+		}
 	}
 	if (!object_load(set->store, id, &object))
 		return false;
@@ -111,30 +232,75 @@ bool connset_presence(struct connset *set, const struct worker_id *id, struct pr
 	return true;
 }
 
-struct conn *connset_load(struct connset *set, const struct worker_id *id)
+static void restore(struct connset *set, struct conn *conn, const struct object *object)
 {
-	struct conn *conn = connset_find(set, id);
-	struct object object;
+	const struct presence *p = &object->last;
 
-	if (conn != NULL)
-		return conn;
-	conn = calloc(1, sizeof(*conn));
-	if (conn == NULL)
+	conn->last = (struct conn_event){.state = p->state,
+					 .reason = p->reason,
+					 .sessions = p->sessions,
+					 .pos = p->pos,
+					 .generation = p->generation,
+					 .at_ms = p->at_ms,
+					 .connected_since_ms = p->connected_since_ms,
+					 .disconnected_since_ms = p->disconnected_since_ms};
+	conn->detail = p->detail[0] != '\0' ? strdup(p->detail) : NULL;
+	conn->reserved = object->reserved;
+	conn->generation =
+		p->pos.boot < set->publish->boot ? object->reserved : object->generation;
+}
+
+/* An object that is awake, with a stub, in no table. NULL: out of memory. */
+static struct conn *new_conn(struct connset *set, const struct worker_id *id)
+{
+	uint32_t number = slab_new(&set->conn_stubs), body = slab_new(&set->conns);
+	struct conn_stub *stub;
+	struct conn *conn;
+
+	if (number == 0 || body == 0) {
+		if (number != 0)
+			slab_free(&set->conn_stubs, number);
+		if (body != 0)
+			slab_free(&set->conns, body);
 		return NULL;
+	}
+	conn = slab_at(&set->conns, body);
+	conn->number = number;
+	conn->body = body;
 	conn->id = *id;
 	TAILQ_INIT(&conn->sessions);
-	conn->last = (struct presence){.worker = *id, .state = PRESENCE_OFFLINE};
-	if (object_load(set->store, id, &object)) {
-		conn->last = object.last;
-		conn->generation = object.generation;
-		conn->reserved = object.reserved;
-		if (object.last.pos.boot < set->publish->boot)
-			conn->generation = object.reserved;
-	}
-	if (!htab_add(&set->by_worker, conn)) {
-		free(conn);
+	stub = slab_at(&set->conn_stubs, number);
+	stub->conn = conn;
+	stub->id_hash = key_of(id).hash;
+	return conn;
+}
+
+static void free_conn(struct connset *set, struct conn *conn)
+{
+	slab_free(&set->conn_stubs, conn->number);
+	free(conn->detail);
+	slab_free(&set->conns, conn->body);
+}
+
+struct conn *connset_load(struct connset *set, const struct worker_id *id)
+{
+	uint32_t number = find_conn(set, id);
+	struct object object;
+	struct conn *conn;
+
+	if (number != 0)
+		return use_conn(set, number);
+	conn = new_conn(set, id);
+	if (conn == NULL)
+		return NULL;
+	if (!numtab_add(&set->by_worker, conn->number)) {
+		free_conn(set, conn);
 		return NULL;
 	}
+	if (object_load(set->store, id, &object))
+		restore(set, conn, &object);
+	conn->used_us = set->now_us;
+	TAILQ_INSERT_TAIL(&set->awake, conn, of_awake);
 	return conn;
 }
 
@@ -150,12 +316,37 @@ void connset_may_idle(struct connset *set, struct conn *conn)
 	conn->idle = idle;
 }
 
+struct session *connset_new_session(struct connset *set, struct conn *conn, const void *client)
+{
+	uint32_t number = slab_new(&set->session_stubs), body = slab_new(&set->sessions);
+	struct session *s;
+
+	if (number != 0 && body != 0) {
+		s = slab_at(&set->sessions, body);
+		s->stub = slab_at(&set->session_stubs, number);
+		*s->stub = (struct session_stub){
+			.client = client, .session = s, .conn = conn->number};
+		s->conn = conn;
+		s->client = client;
+		s->number = number;
+		s->body = body;
+		if (numtab_add(&set->by_client, number))
+			return s;
+	}
+	if (number != 0)
+		slab_free(&set->session_stubs, number);
+	if (body != 0)
+		slab_free(&set->sessions, body);
+	return NULL;
+}
+
 void session_free(struct connset *set, struct session *s)
 {
 	TAILQ_REMOVE(&set->ended, s, of_list);
-	htab_remove(&set->by_client, s);
+	numtab_remove(&set->by_client, s->number);
+	slab_free(&set->session_stubs, s->number);
 	free(s->detail);
-	free(s);
+	slab_free(&set->sessions, s->body);
 }
 
 /* ---- the turn's end ---- */
@@ -220,10 +411,7 @@ static void end_grace(struct connset *set, int64_t now_us)
 	struct conn *conn;
 
 	while ((conn = TAILQ_FIRST(&set->grace)) != NULL && conn->grace_until_us <= now_us) {
-		char detail[PRESENCE_DETAIL_MAX + 1];
-
-		memcpy(detail, conn->last.detail, sizeof(detail));
-		conn_move(set, conn, PRESENCE_OFFLINE, conn->last.reason, detail);
+		conn_move(set, conn, PRESENCE_OFFLINE, conn->last.reason, conn->detail);
 		connset_may_idle(set, conn);
 	}
 }
@@ -234,8 +422,9 @@ static void free_idle(struct connset *set)
 
 	while ((conn = TAILQ_FIRST(&set->idle)) != NULL) {
 		TAILQ_REMOVE(&set->idle, conn, of_idle);
-		htab_remove(&set->by_worker, conn);
-		free(conn);
+		TAILQ_REMOVE(&set->awake, conn, of_awake);
+		numtab_remove(&set->by_worker, conn->number);
+		free_conn(set, conn);
 	}
 }
 
@@ -243,24 +432,32 @@ static void free_idle(struct connset *set)
 static void close_expired(struct connset *set)
 {
 	int64_t now_ms = clock_unix_ms();
+	struct session_stub *stub;
 	struct expiry *first;
 
-	while ((first = expiry_first(&set->expiries)) != NULL && first->at_ms <= now_ms)
-		session_close(set, CONTAINER_OF(first, struct session, expiry),
-			      REASON_TOKEN_EXPIRED, "TOKEN_EXPIRED",
+	while ((first = expiry_first(&set->expiries)) != NULL && first->at_ms <= now_ms) {
+		stub = CONTAINER_OF(first, struct session_stub, expiry);
+		if (use_conn(set, stub->conn) == NULL)
+			return; /* tried again in the next turn */
+		session_close(set, stub->session, REASON_TOKEN_EXPIRED, "TOKEN_EXPIRED",
 			      "the token of this session has expired");
+	}
 }
 
 bool connset_tick(struct connset *set, int64_t now_us)
 {
+	bool more;
+
+	set->now_us = now_us;
 	accept_pending(set);
 	close_expired(set);
 	kick_closing(set);
 	settle_ended(set);
 	end_grace(set, now_us);
 	free_idle(set);
+	more = hibernate_tick(set);
 	set->turn++;
-	return !TAILQ_EMPTY(&set->closing) ||
+	return more || !TAILQ_EMPTY(&set->closing) ||
 	       (!set->has_connect_event && !TAILQ_EMPTY(&set->pending));
 }
 

@@ -10,6 +10,7 @@
 
 #include "plugin/conn.h"
 #include "plugin/directory.h"
+#include "protocol/htab.h"
 #include "protocol/jread.h"
 
 #define CONTROL_MESSAGE_MAX (1024u * 1024)

@@ -114,8 +114,12 @@ enum err_code control_list_connections(struct control_call *call)
 
 /* ---- getConnection ---- */
 
-static void write_session(struct jwrite *w, const struct session *s)
+static void write_session(void *arg, const struct session *s)
 {
+	struct jwrite *w = arg;
+
+	if (s->state != SESSION_LIVE && s->state != SESSION_CLOSING)
+		return;
 	jwrite_object(w, NULL);
 	jwrite_str(w, "client_id", s->client_id);
 	jwrite_i64(w, "generation", s->generation);
@@ -133,18 +137,6 @@ static void write_session(struct jwrite *w, const struct session *s)
 	jwrite_i64(w, "messages_sent", s->messages_out);
 	jwrite_i64(w, "bytes_sent", s->bytes_out);
 	jwrite_object_end(w);
-}
-
-static void write_sessions(struct jwrite *w, const struct conn *conn)
-{
-	const struct session *s;
-
-	jwrite_array(w, "sessions");
-	if (conn != NULL)
-		TAILQ_FOREACH(s, &conn->sessions, of_conn)
-	if (s->state == SESSION_LIVE || s->state == SESSION_CLOSING)
-		write_session(w, s);
-	jwrite_array_end(w);
 }
 
 static void write_reported_state(struct jwrite *w, struct store *store,
@@ -165,6 +157,7 @@ static void write_connection(struct control_call *call, const struct presence *p
 {
 	struct control *c = call->control;
 	struct jwrite *w = call->out;
+	bool hibernated;
 
 	jwrite_object(w, "connection");
 	jwrite_str(w, "worker_id", p->worker.text);
@@ -176,9 +169,11 @@ static void write_connection(struct control_call *call, const struct presence *p
 	jwrite_i64(w, "seq", p->pos.seq);
 	jwrite_i64(w, "generation", p->generation);
 	presence_write_change(w, p);
-	jwrite_bool(w, "hibernated", false);
 	write_reported_state(w, c->store, &p->worker);
-	write_sessions(w, connset_find(c->conns, &p->worker));
+	jwrite_array(w, "sessions");
+	hibernated = connset_visit(c->conns, &p->worker, write_session, w);
+	jwrite_array_end(w);
+	jwrite_bool(w, "hibernated", hibernated);
 	jwrite_object_end(w);
 }
 

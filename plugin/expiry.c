@@ -19,7 +19,7 @@ struct expiry *expiry_first(const struct expiry_heap *h)
 static void place(struct expiry_heap *h, struct expiry *x, size_t slot)
 {
 	h->slots[slot] = x;
-	x->slot = slot;
+	x->slot = (uint32_t)slot;
 }
 
 /* Moves x, from a slot that is free, up and then down to where its time belongs. */

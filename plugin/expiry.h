@@ -13,11 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Embedded in a session. */
+/* Embedded in a session's stub. 12 bytes: each connected worker has one, hibernated or not. */
 struct expiry {
 	int64_t at_ms; /* Unix milliseconds; 0: never */
-	size_t slot;   /* 1 is the first; 0: not in the heap */
-};
+	uint32_t slot; /* 1 is the first; 0: not in the heap */
+} __attribute__((packed, aligned(4)));
 
 struct expiry_heap {
 	struct expiry **slots; /* from 1 on */

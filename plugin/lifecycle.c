@@ -85,7 +85,8 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 	if (take_boot(p, &earlier_life, e) != ERR_OK)
 		return e->code;
 	directory_open(&p->directory, p->store);
-	connset_open(&p->conns, &p->options, p->store, &p->publish, kick);
+	if (connset_open(&p->conns, &p->options, p->store, &p->publish, kick, e) != ERR_OK)
+		return e->code;
 	p->conns.has_connect_event = has_connect_event;
 	audit_open(&p->audit, &p->publish, p->node);
 	if (control_open(&p->control, &p->options, &p->conns, &p->directory, p->store,

@@ -25,6 +25,7 @@ static const struct row {
 	{"control_users",           TEXT,   FIELD(control_users),           "rollcall-bridge",             0, 0      },
 	{"topic_root",              TEXT,   FIELD(topic_root),              TOPIC_ROOT_DEFAULT,            0, 0      },
 	{"transports",              TEXT,   FIELD(transports_text),         "any",                         0, 0      },
+	{"hibernate_after",         NUMBER, FIELD(hibernate_after),         "10",                          0, 86400  },
 	{"reconnect_grace_ms",      NUMBER, FIELD(reconnect_grace_ms),      "3000",                        0, 3600000},
 	{"max_worker_keepalive",    NUMBER, FIELD(max_worker_keepalive),    "120",                         1, 65535  },
 	{"max_sessions_per_worker", NUMBER, FIELD(max_sessions_per_worker), "8",                           1, 1000   },

@@ -20,6 +20,7 @@ struct options {
 	char topic_root[TOPIC_ROOT_MAX + 1];
 	char transports_text[16];
 	enum transports transports;
+	int64_t hibernate_after; /* seconds; 0: never */
 	int64_t reconnect_grace_ms;
 	int64_t max_worker_keepalive; /* seconds */
 	int64_t max_sessions_per_worker;

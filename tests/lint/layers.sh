@@ -96,10 +96,10 @@ layers plugin 'plugin|broker_api' \
 	'plugin|events|lifecycle|tick' \
 	'control[a-z_]*|dirsync' \
 	'admit|access|report|audit' \
-	'conn|connset|directory' \
+	'conn|connset|hibernate|directory' \
 	'object|publish' \
 	'store[a-z_]*|journal' \
-	'options|codec|wake|expiry'
+	'options|codec|wake|expiry|slab|numtab|swap|histogram'
 
 # Inside the bridge: a request goes down these lines, and its answer comes back by return.
 layers bridge 'app|http|router|routes' \

@@ -24,6 +24,7 @@ struct slot {
 	struct mosquitto client;
 	enum slot_state state;
 	int worker;
+	int64_t messages; /* that it has sent */
 };
 
 static const char *const workers[WORKERS] = {"wrk_a", "wrk_b", "imported"};
@@ -37,6 +38,7 @@ static struct world world;
 static struct slot slots[SLOTS];
 static int64_t revision;
 static uint64_t seed, dice;
+static uint64_t woken; /* objects, in the run's earlier boots */
 static int64_t newest_generation[WORKERS];
 static struct presence_pos last; /* event that was checked */
 
@@ -103,6 +105,7 @@ static void play_login(struct slot *s)
 	if (world.p.reloading)
 		s->client.protocol = mp_websockets;
 	s->worker = worker_index;
+	s->messages = 0;
 	if (basic_auth(&world, &s->client, roll(10) == 0 ? "tk_wrong" : TOKEN) !=
 	    MOSQ_ERR_SUCCESS) {
 		end(s, 11);
@@ -126,8 +129,9 @@ static void play_traffic(struct slot *s)
 
 	snprintf(topic, sizeof(topic), "workers/%s/%s", s->client.username,
 		 roll(2) == 0 ? "will" : "state");
-	message(&world, &s->client, topic,
-		"{\"engine_status\":\"running\",\"reason\":\"lie\"}");
+	s->messages += message(&world, &s->client, topic,
+			       "{\"engine_status\":\"running\",\"reason\":\"lie\"}") ==
+		       MOSQ_ERR_SUCCESS;
 }
 
 static void within_kick(const char *client_id)
@@ -162,6 +166,7 @@ static void put(int worker_index, enum dir_status status)
 
 static void play_death(void)
 {
+	woken += world.p.conns.hibernation.woken;
 	if (roll(2) == 0) {
 		world_crash(&world, "0");
 	} else {
@@ -172,12 +177,25 @@ static void play_death(void)
 	memset(slots, 0, sizeof(slots));
 }
 
+/* Objects that may sleep do, some of them: what follows must not show it. */
+static void play_sleep(void)
+{
+	struct conn *conn = TAILQ_FIRST(&world.p.conns.awake), *next;
+
+	for (; conn != NULL; conn = next) {
+		next = TAILQ_NEXT(conn, of_awake);
+		if (roll(2) == 0)
+			(void)hibernate_sleep(&world.p.conns, conn);
+	}
+}
+
 static void play_turn(void)
 {
 	for (int i = 0; i < SLOTS; i++)
 		if (slots[i].state == ZOMBIE && roll(4) == 0)
 			end(&slots[i], 142);
 	turn(&world);
+	play_sleep();
 	broker.kicked_len = 0;
 	for (int i = 0; i < SLOTS; i++)
 		if (slots[i].state == SPENT)
@@ -253,6 +271,41 @@ static bool is_undecidable(int worker_index)
 	return false;
 }
 
+static void compare_with(const struct slot *slot, const struct session *s)
+{
+	assert_ptr_equal(s->client, &slot->client);
+	assert_int_equal(s->state, SESSION_LIVE);
+	assert_int_equal(s->messages_in, slot->messages);
+	assert_int_equal(s->websockets, slot->client.protocol == mp_websockets);
+	assert_int_equal(s->keepalive, slot->client.keepalive);
+	assert_string_equal(s->address, slot->client.address);
+}
+
+static void compare_session(void *arg, const struct session *s)
+{
+	const struct slot *slot = owner_of(s->client_id, NULL);
+	int *found = arg;
+
+	if (slot == NULL)
+		fail_msg("seed %llu: %s is not in the broker", (unsigned long long)seed,
+			 s->client_id);
+	else
+		compare_with(slot, s);
+	(*found)++;
+}
+
+/* What is known of the sessions, asleep or not; to look at them wakes none. */
+static void check_sessions(int worker_index, int sessions)
+{
+	struct worker_id id = worker(workers[worker_index]);
+	uint64_t before = world.p.conns.hibernation.woken;
+	int found = 0;
+
+	connset_visit(&world.p.conns, &id, compare_session, &found);
+	assert_int_equal(found, sessions);
+	assert_int_equal(world.p.conns.hibernation.woken, before);
+}
+
 static void check_worker(int worker_index)
 {
 	struct presence p = presence_of(&world, workers[worker_index]);
@@ -268,6 +321,7 @@ static void check_worker(int worker_index)
 			 presence_state_name(p.state), p.sessions, sessions);
 	assert_true(p.generation >= newest_generation[worker_index]);
 	newest_generation[worker_index] = p.generation;
+	check_sessions(worker_index, sessions);
 }
 
 static void settle_and_check(void)
@@ -292,6 +346,7 @@ static void run(bool has_connect_event, uint64_t with_seed)
 	memset(newest_generation, 0, sizeof(newest_generation));
 	last = (struct presence_pos){0};
 	revision = 0;
+	woken = 0;
 	for (int i = 0; i < WORKERS; i++)
 		put(i, DIR_ACTIVE);
 	for (int i = 0; i < STEPS; i++) {
@@ -303,8 +358,15 @@ static void run(bool has_connect_event, uint64_t with_seed)
 		if (slots[i].state == CONNECTED || slots[i].state == ZOMBIE)
 			end(&slots[i], 0);
 	settle_and_check();
+	assert_true(woken + world.p.conns.hibernation.woken > 100);
 	assert_int_equal(world.p.conns.by_client.len, 0);
 	assert_int_equal(world.p.conns.by_worker.len, 0);
+	assert_int_equal(world.p.conns.session_stubs.used, 0);
+	assert_int_equal(world.p.conns.conn_stubs.used, 0);
+	assert_int_equal(world.p.conns.sessions.used, 0);
+	assert_int_equal(world.p.conns.conns.used, 0);
+	assert_int_equal(world.p.conns.hibernation.conns, 0);
+	assert_int_equal(world.p.conns.hibernation.sessions, 0);
 	assert_null(expiry_first(&world.p.conns.expiries));
 	world_close(&world);
 }

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* histogram.h - how long something took, millions of times, in a kilobyte: buckets whose width
+ * is an eighth of their octave, so that a quantile is at most 12.5 % too high.
+ * Thread: one at a time. */
+#pragma once
+
+#include <stdint.h>
+
+#define HISTOGRAM_BUCKETS 256
+
+struct histogram {
+	uint32_t buckets[HISTOGRAM_BUCKETS];
+	uint64_t count;
+	int64_t max_ns;
+};
+
+void histogram_add(struct histogram *h, int64_t ns);
+
+/* The time that `share` (0 to 1) of them took at most, in nanoseconds; 0 if there are none. */
+int64_t histogram_quantile(const struct histogram *h, double share);
