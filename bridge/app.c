@@ -15,6 +15,7 @@
 #include "bridge/migrate.h"
 #include "bridge/mirror.h"
 #include "bridge/roster.h"
+#include "bridge/scheduler.h"
 #include "bridge/user.h"
 
 struct part {
@@ -47,6 +48,7 @@ PART(metrics, metrics_new, metrics_free)
 PART(commands, commands_new, commands_free)
 PART(audit, audit_new, audit_free)
 PART(inbox, inbox_new, inbox_free)
+PART(scheduler, scheduler_new, scheduler_free)
 PART(http, http_new, http_free)
 
 static bool start_loop(struct app *app, struct err *e)
@@ -74,7 +76,7 @@ static void database_prepared(void *arg, struct err *e)
 {
 	struct app *app = arg;
 
-	if (e->code != ERR_OK) {
+	if (e->code != ERR_OK || scheduler_start(app->scheduler, e) != ERR_OK) {
 		app->fatal = *e;
 		loop_stop(app->loop);
 		return;
@@ -106,6 +108,7 @@ static bool start_jobs(struct app *app, struct err *e)
 
 static void stop_jobs(struct app *app)
 {
+	scheduler_stop(app->scheduler);
 	metrics_stop(app->metrics);
 	broker_stop(app->broker); /* whoever waits for an answer of the plugin is told now */
 	db_pool_close(app->db);
@@ -126,6 +129,7 @@ static const struct part parts[] = {
 	{"commands",      start_commands,      stop_commands     },
 	{"audit",         start_audit,         stop_audit        },
 	{"inbox",         start_inbox,         stop_inbox        },
+	{"scheduler",     start_scheduler,     stop_scheduler    },
 	{"jobs",          start_jobs,
 	 stop_jobs					       }, /* ends them while those who asked for them still exist */
 	{"http",          start_http,          stop_http         }, /* last: serve only when whole */

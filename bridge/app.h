@@ -20,6 +20,7 @@ struct app {
 	struct commands *commands;           /* commands under way, and who waits for them */
 	struct audit *audit;                 /* refused logins, on their way to the database */
 	struct inbox *inbox;                 /* MQTT messages to the parts above */
+	struct scheduler *scheduler;         /* what is done without being asked */
 	struct http *http;                   /* last: serve only when whole */
 	struct err fatal;                    /* why it stops by itself; ERR_OK: it does not */
 };

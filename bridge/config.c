@@ -67,6 +67,16 @@ static const struct option options[] = {
 	TEXT("TOPIC_ROOT", topic_root, TOPIC_ROOT_DEFAULT, 1, TOPIC_ROOT_MAX,
 	     "first level of the workers' topics; the plugin's topic_root must be the same"),
 	INT("TOKEN_DAYS", token_days, "90", 1, 3650, "life of a worker token"),
+	INT("AUDIT_DAYS", audit_days, "365", 1, 36500, "how long audit rows are kept"),
+	INT("TOMBSTONE_DAYS", tombstone_days, "400", 1, 36500,
+	    "how long deleted workers and ended tokens are remembered; longer than any broker "
+	    "is ever away"),
+	INT("JOB_COMMAND_EXPIRY", job_command_expiry_s, "5", 1, 86400,
+	    "seconds between two looks for overdue commands"),
+	INT("JOB_AUDIT_RETENTION", job_audit_retention_s, "3600", 1, 86400,
+	    "seconds between two deletions of old audit rows"),
+	INT("JOB_PURGE", job_purge_s, "3600", 1, 86400,
+	    "seconds between two deletions of what is remembered no longer"),
 	INT("DIRECTORY_FORCE", directory_force, "0", 0, 1,
 	    "1: let a synchronisation drop more than half of the workers that the broker "
 	    "knows"),

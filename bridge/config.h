@@ -30,6 +30,9 @@ struct config {
 	char *websocket_url; /* without the "/ws/{worker_id}" */
 	char *topic_root;
 	int64_t token_days;
+	int64_t audit_days, tombstone_days;
+	/* Seconds from one run of a job to the next (bridge/jobs.c). */
+	int64_t job_command_expiry_s, job_audit_retention_s, job_purge_s;
 	int64_t directory_force;
 	char *log_level, *log_format;
 };

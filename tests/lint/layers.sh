@@ -108,7 +108,7 @@ layers bridge 'app|http|router|routes' \
 	'http[a-z_]*|request|respond|listener' \
 	'router|routes' \
 	'rest_[a-z]*' \
-	'inbox' \
+	'inbox|scheduler|jobs' \
 	'auth|user|worker[a-z_]*|command|command_results|metric|metric_writer|audit|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones' \
 	'control' \
 	'broker' \

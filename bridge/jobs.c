@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "bridge/jobs.h"
+
+#include "bridge/config.h"
+#include "bridge/store_upkeep.h"
+#include "protocol/util.h"
+
+#define DAY_MS (24 * 3600 * INT64_C(1000))
+#define BATCH 500 /* rows of a transaction, so that nobody waits long for a lock */
+
+static enum err_code in_batches(struct job_run *run, upkeep_f step, int64_t limit_ms,
+				struct err *e)
+{
+	int64_t n = BATCH;
+
+	e->code = ERR_OK;
+	while (n == BATCH && !job_stopping(run) &&
+	       step(run->db, limit_ms, BATCH, &n, e) == ERR_OK)
+		run->handled += n;
+	return e->code;
+}
+
+static enum err_code expire_commands(struct job_run *run, struct err *e)
+{
+	return in_batches(run, upkeep_expire_commands, run->now_ms, e);
+}
+
+static enum err_code forget_audit(struct job_run *run, struct err *e)
+{
+	return in_batches(run, upkeep_forget_audit,
+			  run->now_ms - run->config->audit_days * DAY_MS, e);
+}
+
+/* What is kept only so that something old can still be recognised. */
+static enum err_code purge(struct job_run *run, struct err *e)
+{
+	const int64_t limit_ms = run->now_ms - run->config->tombstone_days * DAY_MS;
+
+	if (in_batches(run, upkeep_forget_tokens, limit_ms, e) != ERR_OK)
+		return e->code;
+	return in_batches(run, upkeep_forget_tombstones, limit_ms, e);
+}
+
+#define PERIOD(field) offsetof(struct config, field)
+
+const struct job jobs[] = {
+	{"command_expiry",  PERIOD(job_command_expiry_s),  expire_commands, NULL},
+	{"audit_retention", PERIOD(job_audit_retention_s), forget_audit,    NULL},
+	{"purge",           PERIOD(job_purge_s),           purge,           NULL},
+};
+const size_t jobs_len = ARRAY_LEN(jobs);
+
+int64_t job_period(const struct job *job, const struct config *config)
+{
+	return *(const int64_t *)(const void *)((const char *)config + job->period);
+}
+
+bool job_stopping(const struct job_run *run)
+{
+	return atomic_load(run->stopping);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "bridge/store_upkeep.h"
+
+#include "bridge/stmt.h"
+#include "protocol/clock.h"
+
+/* Each by an index of its table: audit rows by token_log_by_time, and so on. */
+static const char sql_forget_audit[] = "DELETE FROM token_log WHERE at < ? ORDER BY at LIMIT ?";
+static const char sql_forget_tokens[] =
+	"DELETE FROM tokens WHERE role = 'ended' AND ended_at < ? LIMIT ?";
+static const char sql_forget_tombstones[] =
+	"DELETE FROM worker_tombstones WHERE deleted_at < ? LIMIT ?";
+
+/* Both statements find the same rows, for the first one has locked them. */
+#define OVERDUE                                                                                \
+	"state IN ('queued', 'sent') AND expires_at <= ? ORDER BY expires_at, id LIMIT ?"
+static const char sql_overdue[] = "SELECT 1 FROM commands WHERE " OVERDUE " FOR UPDATE";
+static const char sql_log_overdue[] =
+	"INSERT INTO token_log (worker_id, at, event, detail)"
+	" SELECT worker_id, ?, 'command_expired',"
+	" JSON_OBJECT('command_id', id, 'type', type) FROM commands WHERE " OVERDUE;
+static const char sql_expire[] =
+	"UPDATE commands SET state = 'expired', expired_at = ? WHERE " OVERDUE;
+
+static enum err_code forget(struct db *db, const char *sql, int64_t limit_ms, int64_t batch,
+			    int64_t *n, struct err *e)
+{
+	struct stmt *q = stmt_begin(db, sql);
+
+	stmt_time(q, limit_ms);
+	stmt_i64(q, batch);
+	*n = (int64_t)stmt_exec(q);
+	return stmt_end(q, e);
+}
+
+enum err_code upkeep_forget_audit(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
+				  struct err *e)
+{
+	return forget(db, sql_forget_audit, limit_ms, batch, n, e);
+}
+
+enum err_code upkeep_forget_tokens(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
+				   struct err *e)
+{
+	return forget(db, sql_forget_tokens, limit_ms, batch, n, e);
+}
+
+enum err_code upkeep_forget_tombstones(struct db *db, int64_t limit_ms, int64_t batch,
+				       int64_t *n, struct err *e)
+{
+	return forget(db, sql_forget_tombstones, limit_ms, batch, n, e);
+}
+
+/* ---- commands ---------------------------------------------------------------------------- */
+
+struct overdue {
+	int64_t limit_ms, batch, n;
+};
+
+static enum err_code change_overdue(struct db *db, const char *sql, const struct overdue *o,
+				    struct err *e)
+{
+	struct stmt *q = stmt_begin(db, sql);
+
+	stmt_time(q, clock_unix_ms());
+	stmt_time(q, o->limit_ms);
+	stmt_i64(q, o->batch);
+	stmt_exec(q);
+	return stmt_end(q, e);
+}
+
+static enum err_code expire(struct db *db, void *arg, struct err *e)
+{
+	struct overdue *o = arg;
+	struct stmt *q = stmt_begin(db, sql_overdue);
+
+	stmt_time(q, o->limit_ms);
+	stmt_i64(q, o->batch);
+	o->n = 0;
+	while (stmt_row(q))
+		o->n++;
+	if (stmt_end(q, e) != ERR_OK || o->n == 0 ||
+	    change_overdue(db, sql_log_overdue, o, e) != ERR_OK)
+		return e->code;
+	return change_overdue(db, sql_expire, o, e);
+}
+
+enum err_code upkeep_expire_commands(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
+				     struct err *e)
+{
+	struct overdue o = {.limit_ms = limit_ms, .batch = batch};
+
+	(void)(db_transaction(db, expire, &o, e) == ERR_OK);
+	*n = o.n;
+	return e->code;
+}
