@@ -27,8 +27,9 @@
 /* A command that has no answer yet. */
 struct call {
 	uint64_t id;
-	int64_t deadline_us;
-	control_done_f done; /* NULL: nobody wants to know */
+	int64_t deadline_us, timeout_us;
+	control_done_f done; /* NULL, and `part` too: nobody wants to know */
+	control_part_f part;
 	void *arg;
 	struct err failed; /* set: was never sent */
 	struct call *next; /* in control.failed */
@@ -66,20 +67,17 @@ static bool call_is(const void *item, const void *id)
 	return ((const struct call *)item)->id == *(const uint64_t *)id;
 }
 
-static struct call *take_call(struct control *c, uint64_t id)
+static struct call *find_call(struct control *c, uint64_t id)
 {
-	struct call *call =
-		htab_find(&c->calls, htab_hash_bytes(&id, sizeof(id)), call_is, &id);
-
-	if (call != NULL)
-		htab_remove(&c->calls, call);
-	return call;
+	return htab_find(&c->calls, htab_hash_bytes(&id, sizeof(id)), call_is, &id);
 }
 
 static void finish(struct call *call, struct json_object *data, struct err *e)
 {
 	if (call->done != NULL)
 		call->done(call->arg, data, e);
+	else if (call->part != NULL)
+		call->part(call->arg, data, e, false);
 	free(call);
 }
 
@@ -155,21 +153,15 @@ static enum err_code admit(const struct control *c, const struct buf *fields, st
 	return ERR_OK;
 }
 
-void control_call(struct control *c, const char *command, const struct buf *fields,
-		  int64_t timeout_ms, control_done_f done, void *arg)
+/* Takes over `call`, and frees it after its answer. */
+static void ask(struct control *c, struct call *call, const char *command,
+		const struct buf *fields, int64_t timeout_ms)
 {
-	struct call *call = calloc(1, sizeof(*call));
 	struct err e = {0};
 
-	if (call == NULL) {
-		/* No memory for a note of it: the caller's own timeout is all that is left. */
-		log_error("control", "command=%s dropped: out of memory", command);
-		return;
-	}
 	call->id = ++c->last_id;
-	call->deadline_us = clock_mono_us() + timeout_ms * 1000;
-	call->done = done;
-	call->arg = arg;
+	call->timeout_us = timeout_ms * 1000;
+	call->deadline_us = clock_mono_us() + call->timeout_us;
 	if (admit(c, fields, &e) != ERR_OK) {
 		fail_later(c, call, &e);
 	} else if (!htab_add(&c->calls, call)) {
@@ -180,6 +172,40 @@ void control_call(struct control *c, const char *command, const struct buf *fiel
 			timer_every(c->sweep, SWEEP_MS);
 		add_to_batch(c, command, fields, call->id);
 	}
+}
+
+/* NULL: no memory for a note of it, and the caller's own timeout is all that is left. */
+static struct call *call_new(const char *command, void *arg)
+{
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (call == NULL)
+		log_error("control", "command=%s dropped: out of memory", command);
+	else
+		call->arg = arg;
+	return call;
+}
+
+void control_call(struct control *c, const char *command, const struct buf *fields,
+		  int64_t timeout_ms, control_done_f done, void *arg)
+{
+	struct call *call = call_new(command, arg);
+
+	if (call == NULL)
+		return;
+	call->done = done;
+	ask(c, call, command, fields, timeout_ms);
+}
+
+void control_call_parts(struct control *c, const char *command, const struct buf *fields,
+			int64_t timeout_ms, control_part_f part, void *arg)
+{
+	struct call *call = call_new(command, arg);
+
+	if (call == NULL)
+		return;
+	call->part = part;
+	ask(c, call, command, fields, timeout_ms);
 }
 
 /* ---- answers ----------------------------------------------------------------------------- */
@@ -211,9 +237,19 @@ static void on_response(struct control *c, struct json_object *response)
 		log_error("control", "the plugin could not read a message: %s", e.msg);
 		return;
 	}
-	call = take_call(c, strtoull(text, NULL, 10));
-	if (call != NULL) /* else it came too late */
-		finish(call, e.code == ERR_OK ? data : NULL, &e);
+	call = find_call(c, strtoull(text, NULL, 10));
+	if (call == NULL) /* it came too late */
+		return;
+	if (e.code != ERR_OK)
+		data = NULL;
+	if (call->part != NULL &&
+	    json_object_get_boolean(json_object_object_get(response, "more"))) {
+		call->deadline_us = clock_mono_us() + call->timeout_us;
+		call->part(call->arg, data, &e, true);
+		return;
+	}
+	htab_remove(&c->calls, call);
+	finish(call, data, &e);
 }
 
 static void on_message(void *arg, const char *topic, const char *payload, size_t len)

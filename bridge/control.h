@@ -7,6 +7,7 @@
 #include "protocol/err.h"
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct app;
@@ -16,6 +17,9 @@ struct control;
  * the plugin's error code where we know it, ERR_BROKER_UNAVAILABLE when no answer came. */
 typedef void (*control_done_f)(void *arg, struct json_object *data, struct err *e);
 
+/* The same for an answer that comes in parts; `more` says whether others follow. */
+typedef void (*control_part_f)(void *arg, struct json_object *data, struct err *e, bool more);
+
 struct control *control_new(struct app *app, struct err *e) MUST_CHECK;
 void control_free(struct control *c); /* NULL is fine; calls under way fail */
 
@@ -24,3 +28,8 @@ void control_free(struct control *c); /* NULL is fine; calls under way fail */
  * control_call() has returned. */
 void control_call(struct control *c, const char *command, const struct buf *fields,
 		  int64_t timeout_ms, control_done_f done, void *arg);
+
+/* The same for a command whose answer comes in parts, each within timeout_ms of the one before;
+ * `part` is called until it has been told that no more follow. */
+void control_call_parts(struct control *c, const char *command, const struct buf *fields,
+			int64_t timeout_ms, control_part_f part, void *arg);

@@ -31,13 +31,16 @@ enum follow_step follow_event(struct follow *f, struct presence_pos pos)
 	return FOLLOW_NEXT;
 }
 
+bool follow_at(const struct follow *f, struct presence_pos pos)
+{
+	return f->known && pos.boot == f->last.boot && pos.seq == f->last.seq;
+}
+
 enum follow_step follow_heartbeat(struct follow *f, struct presence_pos pos)
 {
 	if (!f->known)
 		return begin(f, pos);
-	/* The stream and its heartbeats travel in one line: a heartbeat never overtakes the
-	 * event that it speaks of. */
-	if (presence_pos_after(pos, f->last))
-		return gap(f, pos);
-	return FOLLOW_NEXT;
+	/* The stream and its heartbeats travel in one line: a heartbeat neither overtakes the
+	 * event that it speaks of, nor is it overtaken by later ones. */
+	return follow_at(f, pos) ? FOLLOW_NEXT : gap(f, pos);
 }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* The mirror: one entry per connection object, newer wins by (boot, seq).
- *
- * Why list and stream may run side by side: the subscription stands before the first page is
+/* Why list and stream may run side by side: the subscription stands before the first page is
  * asked for, so whatever happens to an object after its page was made comes as an event, and
  * per object the newer one wins, in whichever order the two arrive. When all pages are there
  * and the stream had no gap meanwhile, the copy is whole.
  *
- * Entries that a complete list did not mention, and no event either, are gone in the plugin.
+ * A list begins with an empty table: what is wrong in it, whatever the reason, does not outlive
+ * the list, and entries that the list does not mention are gone in the plugin.
  */
 #include "bridge/mirror.h"
 
 #include "bridge/app.h"
 #include "bridge/broker.h"
 #include "bridge/follow.h"
+#include "bridge/lag.h"
 #include "bridge/loop.h"
 #include "bridge/mirror_list.h"
+#include "bridge/mirror_table.h"
 #include "bridge/tally.h"
 #include "protocol/clock.h"
-#include "protocol/htab.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
 
@@ -29,104 +29,41 @@
 #define SILENCE_US INT64_C(2000000) /* no heartbeat for so long: unknown */
 #define CHECK_MS 100
 
-struct entry {
-	struct presence presence;
-	uint32_t list; /* number of the list during which it was last heard of */
-	bool deleted; /* its worker is; kept while a list is under way, whose pages may be older
-		       */
-};
-
 struct mirror {
 	struct app *app;
 	struct broker_listener presence, heartbeat;
-	struct htab entries; /* struct entry by worker id */
+	struct mirror_table table;
 	struct follow follow;
-	bool whole;       /* the last list is complete and nothing was missed since */
-	bool was_hearing; /* what mirror_hears() said at the last check */
-	int64_t heard_us; /* last heartbeat or page */
-	uint64_t version;
+	bool whole;         /* the last list is complete and nothing was missed since */
+	unsigned doubted;   /* heartbeats in a row that contradicted a whole copy */
+	bool was_hearing;   /* what mirror_hears() said at the last check */
+	int64_t heard_us;   /* last heartbeat or page; 0: nothing yet */
+	int64_t proven_us;  /* last heartbeat that agreed; 0: none yet */
+	int64_t listing_us; /* the list's begin */
+	uint64_t version, proofs, disproofs, lists;
 	struct mirror_list *list;
 	struct timer *check;
+	struct lag clock;
+	struct latency lag, list_time;
 	char node[NODE_ID_MAX + 1];
 };
 
-/* ---- entries ----------------------------------------------------------------------------- */
-
-static uint64_t hash_entry(const void *item)
-{
-	return htab_hash_str(((const struct entry *)item)->presence.worker.text);
-}
-
-static bool is_worker(const void *item, const void *id)
-{
-	return worker_id_equal(&((const struct entry *)item)->presence.worker, id);
-}
-
-static struct entry *find(const struct mirror *m, const struct worker_id *id)
-{
-	return htab_find(&m->entries, htab_hash_str(id->text), is_worker, id);
-}
-
-static struct entry *add(struct mirror *m, const struct presence *p)
-{
-	struct entry *entry = calloc(1, sizeof(*entry));
-
-	if (entry == NULL)
-		return NULL;
-	entry->presence = *p;
-	if (htab_add(&m->entries, entry))
-		return entry;
-	free(entry);
-	return NULL;
-}
-
-static void drop(struct mirror *m, struct entry *entry)
-{
-	htab_remove(&m->entries, entry);
-	free(entry);
-}
-
-/* False: out of memory, so the copy is no longer whole. */
 static bool apply(struct mirror *m, const struct presence *p)
 {
-	struct entry *entry = find(m, &p->worker);
-
-	if (entry == NULL)
-		entry = add(m, p);
-	else if (presence_pos_after(p->pos, entry->presence.pos))
-		entry->presence = *p;
-	if (entry == NULL)
-		return false;
-	entry->list = mirror_list_number(m->list);
-	entry->deleted = entry->presence.reason == REASON_DELETED;
 	m->version++;
-	if (entry->deleted && !mirror_list_running(m->list))
-		drop(m, entry);
-	return true;
-}
-
-/* Drops what the complete list and the events since its start did not mention. */
-static void sweep(struct mirror *m)
-{
-	const uint32_t list = mirror_list_number(m->list);
-	struct htab kept;
-	struct entry *entry;
-	size_t pos = 0;
-
-	/* Into a new table, since removing from one shifts entries under the walk. */
-	htab_init(&kept, hash_entry);
-	while ((entry = htab_next(&m->entries, &pos)) != NULL)
-		if (entry->deleted || entry->list != list || !htab_add(&kept, entry))
-			free(entry);
-	htab_fini(&m->entries);
-	m->entries = kept;
+	return mirror_table_apply(&m->table, p, mirror_list_running(m->list));
 }
 
 /* ---- unknown and known ------------------------------------------------------------------- */
 
+static bool is_silent(const struct mirror *m)
+{
+	return clock_mono_us() - m->heard_us >= SILENCE_US;
+}
+
 bool mirror_hears(const struct mirror *m)
 {
-	return m->whole && clock_mono_us() - m->heard_us < SILENCE_US;
+	return m->whole && m->doubted == 0 && !is_silent(m);
 }
 
 static void note_hearing(struct mirror *m)
@@ -138,7 +75,7 @@ static void note_hearing(struct mirror *m)
 	m->was_hearing = hears;
 	m->version++;
 	log_info("mirror", "node=%s %s objects=%zu", m->node,
-		 hears ? "agrees with the broker" : "cannot be heard", m->entries.len);
+		 hears ? "agrees with the broker" : "cannot be heard", m->table.entries.len);
 }
 
 static void lose(struct mirror *m)
@@ -153,7 +90,7 @@ static void on_check(void *arg)
 
 	/* After a silence nobody knows what was missed, so a heartbeat alone does not end it.
 	 */
-	if (m->whole && !mirror_hears(m))
+	if (m->whole && is_silent(m))
 		lose(m);
 	note_hearing(m);
 }
@@ -163,11 +100,19 @@ static void on_gap(struct mirror *m, const char *what, struct presence_pos pos)
 	tally_add(TALLY_PRESENCE_GAPS);
 	log_warn("mirror", "node=%s boot=%" PRId64 " seq=%" PRId64 " %s: listing anew", m->node,
 		 pos.boot, pos.seq, what);
-	lose(m);
 	mirror_list_start(m->list);
 }
 
 /* ---- list -------------------------------------------------------------------------------- */
+
+static void on_begin(void *arg)
+{
+	struct mirror *m = arg;
+
+	lose(m);
+	mirror_table_clear(&m->table);
+	m->listing_us = clock_mono_us();
+}
 
 static void on_page(void *arg, const char *node, struct presence_pos pos)
 {
@@ -190,9 +135,56 @@ static void on_whole(void *arg)
 {
 	struct mirror *m = arg;
 
-	sweep(m);
+	const int64_t took_us = clock_mono_us() - m->listing_us;
+
+	latency_add(&m->list_time, took_us);
+	log_info("mirror", "node=%s listed objects=%zu ms=%" PRId64, m->node,
+		 m->table.entries.len, took_us / 1000);
+	m->lists++;
+	mirror_table_sweep(&m->table);
 	m->whole = true;
 	m->version++;
+	note_hearing(m);
+}
+
+/* ---- proof ------------------------------------------------------------------------------- */
+
+struct heartbeat {
+	struct presence_pos pos;
+	int64_t clock_us; /* 0: not said */
+	bool has_digest;
+	struct digest digest;
+};
+
+static void on_disproof(struct mirror *m, const struct heartbeat *beat)
+{
+	m->disproofs++;
+	m->doubted++;
+	log_error("mirror",
+		  "node=%s boot=%" PRId64 " seq=%" PRId64 " online=%" PRId64
+		  " but the broker says %" PRId64 ", hash=%016" PRIx64
+		  " but the broker says %016" PRIx64 ": unknown until it is proven again",
+		  m->node, beat->pos.boot, beat->pos.seq, m->table.digest.count,
+		  beat->digest.count, m->table.digest.hash, beat->digest.hash);
+	note_hearing(m);
+	/* A new list cures any mistake but a permanent one, which must not keep the broker
+	 * busy: after it lists at the 1st, 2nd, 4th, 8th … heartbeat. */
+	if ((m->doubted & (m->doubted - 1)) == 0)
+		mirror_list_start(m->list);
+}
+
+/* Heartbeat and mirror are at the same position: do they agree? */
+static void prove(struct mirror *m, const struct heartbeat *beat)
+{
+	if (!m->whole || !beat->has_digest)
+		return;
+	if (!digest_equal(&m->table.digest, &beat->digest)) {
+		on_disproof(m, beat);
+		return;
+	}
+	m->proofs++;
+	m->proven_us = clock_mono_us();
+	m->doubted = 0;
 	note_hearing(m);
 }
 
@@ -219,6 +211,12 @@ static void on_event(struct mirror *m, struct json_object *list, size_t i)
 		on_gap(m, "events were missed", p.pos);
 }
 
+static void note_lag(struct mirror *m, int64_t clock_us)
+{
+	if (clock_us > 0)
+		latency_add(&m->lag, lag_measure(&m->clock, clock_us, clock_mono_us()));
+}
+
 static void on_presence(void *arg, const char *topic, const char *payload, size_t len)
 {
 	struct mirror *m = arg;
@@ -229,6 +227,7 @@ static void on_presence(void *arg, const char *topic, const char *payload, size_
 	(void)topic;
 	if (doc != NULL) {
 		jread_begin(&r, doc, &e);
+		note_lag(m, jread_i64_or(&r, "clock_us", 0, 0, INT64_MAX));
 		list = jread_array(&r, "events", 0, 10000);
 		for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++)
 			on_event(m, list, i);
@@ -238,31 +237,51 @@ static void on_presence(void *arg, const char *topic, const char *payload, size_
 	json_object_put(doc);
 }
 
+static enum err_code read_heartbeat(struct json_object *doc, struct heartbeat *beat,
+				    struct err *e)
+{
+	const char *hash;
+	struct jread r;
+
+	*beat = (struct heartbeat){0};
+	jread_begin(&r, doc, e);
+	beat->pos.boot = jread_i64(&r, "boot", 0, INT64_MAX);
+	beat->pos.seq = jread_i64(&r, "seq", 0, INT64_MAX);
+	beat->clock_us = jread_i64_or(&r, "clock_us", 0, 0, INT64_MAX);
+	beat->digest.count = jread_i64_or(&r, "count", 0, 0, INT64_MAX);
+	hash = jread_str_or(&r, "hash", 16, 16, NULL);
+	beat->has_digest = hash != NULL;
+	if (hash != NULL && !digest_parse_hash(&beat->digest, hash))
+		jread_fail(&r, "hash", "must be 16 hexadecimal digits");
+	return jread_end(&r);
+}
+
+static void hear_heartbeat(struct mirror *m, const struct heartbeat *beat)
+{
+	on_check(m); /* a silence that has just ended was one all the same */
+	m->heard_us = clock_mono_us();
+	note_lag(m, beat->clock_us);
+	if (follow_heartbeat(&m->follow, beat->pos) == FOLLOW_GAP)
+		on_gap(m, "does not fit the events heard", beat->pos);
+	else if (m->whole)
+		prove(m, beat);
+	else if (!mirror_list_running(m->list))
+		mirror_list_start(m->list);
+}
+
 static void on_heartbeat(void *arg, const char *topic, const char *payload, size_t len)
 {
 	struct mirror *m = arg;
 	struct err e = {0};
 	struct json_object *doc = jread_parse(payload, len, &e);
-	struct presence_pos pos = {0};
-	struct jread r;
+	struct heartbeat beat;
 
 	(void)topic;
-	if (doc != NULL) {
-		jread_begin(&r, doc, &e);
-		pos.boot = jread_i64(&r, "boot", 0, INT64_MAX);
-		pos.seq = jread_i64(&r, "seq", 0, INT64_MAX);
-	}
-	json_object_put(doc);
-	if (e.code != ERR_OK) {
+	if (doc != NULL && read_heartbeat(doc, &beat, &e) == ERR_OK)
+		hear_heartbeat(m, &beat);
+	else
 		log_warn("mirror", "heartbeat that cannot be read: %s", e.msg);
-		return;
-	}
-	on_check(m); /* a silence that has just ended was one all the same */
-	m->heard_us = clock_mono_us();
-	if (follow_heartbeat(&m->follow, pos) == FOLLOW_GAP)
-		on_gap(m, "is ahead of the events heard", pos);
-	else if (!m->whole && !mirror_list_running(m->list))
-		mirror_list_start(m->list);
+	json_object_put(doc);
 }
 
 static bool wants_presence(void *arg, const char *topic)
@@ -282,6 +301,8 @@ static void on_connected(void *arg)
 	struct mirror *m = arg;
 
 	follow_reset(&m->follow);
+	lag_reset(&m->clock);
+	m->doubted = 0;
 	mirror_list_start(m->list);
 }
 
@@ -297,9 +318,7 @@ static void on_disconnected(void *arg)
 
 const struct presence *mirror_find(const struct mirror *m, const struct worker_id *id)
 {
-	const struct entry *entry = find(m, id);
-
-	return entry != NULL && !entry->deleted ? &entry->presence : NULL;
+	return mirror_table_find(&m->table, id);
 }
 
 void mirror_get(const struct mirror *m, const struct worker_id *id, struct presence *out)
@@ -332,6 +351,28 @@ struct presence_pos mirror_position(const struct mirror *m)
 	return m->follow.last;
 }
 
+static int64_t age_us(int64_t since_us)
+{
+	return since_us > 0 ? clock_mono_us() - since_us : -1;
+}
+
+void mirror_figures(const struct mirror *m, struct mirror_figures *out)
+{
+	*out = (struct mirror_figures){
+		.hears = mirror_hears(m),
+		.objects = m->table.entries.len,
+		.sessions = m->table.sessions,
+		.heard_age_us = age_us(m->heard_us),
+		.proven_age_us = age_us(m->proven_us),
+		.proofs = m->proofs,
+		.disproofs = m->disproofs,
+		.lists = m->lists,
+		.list_time = &m->list_time,
+		.lag = &m->lag,
+	};
+	memcpy(out->by_state, m->table.by_state, sizeof(out->by_state));
+}
+
 static void listen(struct mirror *m)
 {
 	m->presence = (struct broker_listener){.filter = TOPIC_PRESENCE_BATCH,
@@ -351,11 +392,11 @@ static void listen(struct mirror *m)
 struct mirror *mirror_new(struct app *app, struct err *e)
 {
 	struct mirror *m = calloc(1, sizeof(*m));
-	const struct mirror_sink sink = {on_page, on_object, on_whole, m};
+	const struct mirror_sink sink = {on_begin, on_page, on_object, on_whole, m};
 
 	if (m != NULL) {
 		m->app = app;
-		htab_init(&m->entries, hash_entry);
+		mirror_table_init(&m->table);
 		m->check = timer_new(app->loop, on_check, m);
 		m->list = mirror_list_new(app, &sink, e);
 	}
@@ -371,14 +412,9 @@ struct mirror *mirror_new(struct app *app, struct err *e)
 
 void mirror_free(struct mirror *m)
 {
-	struct entry *entry;
-	size_t pos = 0;
-
 	if (m == NULL)
 		return;
-	while ((entry = htab_next(&m->entries, &pos)) != NULL)
-		free(entry);
-	htab_fini(&m->entries);
+	mirror_table_clear(&m->table);
 	timer_free(m->check);
 	mirror_list_free(m->list);
 	free(m);

@@ -3,14 +3,19 @@
  *
  * List, then follow: after each connect to the broker it subscribes to the presence batches,
  * lists all objects in pages, and applies whatever is newer by (boot, seq). An event whose seq
- * does not follow the last one, a heartbeat that is ahead, or a new boot means that something
- * was missed: the mirror is unknown again and lists anew. It also turns unknown when no
+ * does not follow the last one, a heartbeat that is ahead or behind, or a new boot means that
+ * something is amiss: the mirror is unknown again and lists anew. It also turns unknown when no
  * heartbeat came for 2 s or the connection is gone, for then an old yes or no would be a guess.
+ *
+ * It proves itself: each heartbeat carries the number of objects that are online and a hash
+ * over all (protocol/digest.h). Where they differ from the mirror's own the mirror is unknown
+ * until it has listed anew and a heartbeat has agreed with it.
  *
  * Thread: loop.
  */
 #pragma once
 
+#include "bridge/latency.h"
 #include "protocol/presence.h"
 
 #include <stdbool.h>
@@ -41,3 +46,19 @@ const char *mirror_node(const struct mirror *m);
 
 /* The last position in the node's stream of events. */
 struct presence_pos mirror_position(const struct mirror *m);
+
+/* For operators. */
+struct mirror_figures {
+	bool hears;
+	size_t objects, by_state[PRESENCE_UNKNOWN];
+	int64_t sessions;
+	int64_t heard_age_us;  /* since the last heartbeat or page; -1: nothing was heard yet */
+	int64_t proven_age_us; /* since a heartbeat agreed; -1: none did yet */
+	uint64_t proofs, disproofs;      /* heartbeats that agreed, and that did not */
+	uint64_t lists;                  /* that came to their end */
+	const struct latency *list_time; /* from asking to the last page */
+	/* How much later events and heartbeats came than the quickest of the last minute: the
+	 * time in queues. See bridge/lag.h. */
+	const struct latency *lag;
+};
+void mirror_figures(const struct mirror *m, struct mirror_figures *out);

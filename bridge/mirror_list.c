@@ -12,7 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Objects to a page: some milliseconds of this loop. */
 #define PAGE_LIMIT 250
+/* Pages that come unasked after the first: so many wait in the broker at most if we are slow,
+ * some 10 MB. A fleet of 10,000 is there in one go, and takes no turn of a busy broker's loop
+ * for every page that is asked for. */
+#define PAGES 100
 #define PAGE_TIMEOUT_MS 2000
 #define RETRY_MS 250
 
@@ -25,13 +30,13 @@ struct mirror_list {
 	char complaint[200]; /* the last failure that was logged */
 };
 
-/* One page that was asked for. */
-struct page {
+/* What was asked for: some pages. */
+struct asked {
 	struct mirror_list *list;
 	uint32_t number;
 };
 
-static void ask_page(struct mirror_list *l, const char *after);
+static void ask_pages(struct mirror_list *l, const char *after);
 
 /* ---- what a page says -------------------------------------------------------------------- */
 
@@ -117,44 +122,46 @@ static void finish(struct mirror_list *l)
 	l->sink.whole(l->sink.arg);
 }
 
-static void on_page(void *arg, struct json_object *data, struct err *e)
+static void on_page(void *arg, struct json_object *data, struct err *e, bool more)
 {
-	struct page *page = arg;
-	struct mirror_list *l = page->list;
-	const bool late = page->number != l->number || !l->running;
+	struct asked *asked = arg;
+	struct mirror_list *l = asked->list;
+	const bool late = asked->number != l->number || !l->running;
 	const char *next = NULL;
 
-	free(page);
+	if (!more)
+		free(asked);
 	if (late)
 		return;
 	if (data != NULL)
 		read_page(l, data, &next, e);
 	if (e->code != ERR_OK)
 		fail(l, e->msg);
-	else if (next != NULL)
-		ask_page(l, next);
-	else
+	else if (next == NULL)
 		finish(l);
+	else if (!more)
+		ask_pages(l, next);
 }
 
-static void ask_page(struct mirror_list *l, const char *after)
+static void ask_pages(struct mirror_list *l, const char *after)
 {
-	struct page *page = malloc(sizeof(*page));
+	struct asked *asked = malloc(sizeof(*asked));
 	struct buf fields;
 	struct jwrite w;
 
-	if (page == NULL) {
+	if (asked == NULL) {
 		fail(l, "out of memory");
 		return;
 	}
-	*page = (struct page){.list = l, .number = l->number};
+	*asked = (struct asked){.list = l, .number = l->number};
 	buf_init(&fields, 256);
 	jwrite_begin(&w, &fields);
 	jwrite_i64(&w, "limit", PAGE_LIMIT);
+	jwrite_i64(&w, "pages", PAGES);
 	if (after != NULL)
 		jwrite_str(&w, "after", after);
-	control_call(l->app->control, "listConnections", &fields, PAGE_TIMEOUT_MS, on_page,
-		     page);
+	control_call_parts(l->app->control, "listConnections", &fields, PAGE_TIMEOUT_MS,
+			   on_page, asked);
 	buf_fini(&fields);
 }
 
@@ -173,7 +180,8 @@ void mirror_list_start(struct mirror_list *l)
 	l->number++;
 	l->running = true;
 	timer_cancel(l->retry);
-	ask_page(l, NULL);
+	l->sink.begin(l->sink.arg);
+	ask_pages(l, NULL);
 }
 
 void mirror_list_stop(struct mirror_list *l)
@@ -185,11 +193,6 @@ void mirror_list_stop(struct mirror_list *l)
 bool mirror_list_running(const struct mirror_list *l)
 {
 	return l->running;
-}
-
-uint32_t mirror_list_number(const struct mirror_list *l)
-{
-	return l->number;
 }
 
 struct mirror_list *mirror_list_new(struct app *app, const struct mirror_sink *sink,

@@ -14,6 +14,8 @@ struct mirror_list;
 
 /* Who takes what is listed. */
 struct mirror_sink {
+	/* A list begins: what is known goes, for all of it will be listed, or told since. */
+	void (*begin)(void *arg);
 	/* A page has come; the plugin was at that position when it made it. */
 	void (*page)(void *arg, const char *node, struct presence_pos pos);
 	/* One object of it. False: no room for it, so the list fails. */
@@ -31,6 +33,3 @@ void mirror_list_start(
 	struct mirror_list *l); /* from the first page, also if one is under way */
 void mirror_list_stop(struct mirror_list *l);
 bool mirror_list_running(const struct mirror_list *l);
-
-/* Of the current or the last list; each has another one. */
-uint32_t mirror_list_number(const struct mirror_list *l);

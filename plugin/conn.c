@@ -93,6 +93,8 @@ bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 		return false;
 	}
 	follow_grace(set, conn, from, to);
+	conn_presence(conn, &event);
+	digest_remove(&set->publish->digest, &event);
 	p->at_ms = clock_unix_ms();
 	p->state = to;
 	p->reason = reason;
@@ -113,6 +115,7 @@ bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 	p->pos = (struct presence_pos){set->publish->boot, publish_next_seq(set->publish)};
 	save(set, conn);
 	conn_presence(conn, &event);
+	digest_add(&set->publish->digest, &event);
 	publish_presence(set->publish, &event);
 	return true;
 }

@@ -528,5 +528,7 @@ enum err_code connset_restart(struct connset *set, bool was_shut_down, struct er
 			(void)(store_sync(set->store, e) == ERR_OK);
 	}
 	free(page);
+	/* They went out of a sum that they had never been in; now all are offline. */
+	set->publish->digest = (struct digest){0};
 	return e->code;
 }

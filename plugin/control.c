@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "plugin/control.h"
 
+#include "plugin/control_list.h"
 #include "plugin/dirsync.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
@@ -84,13 +85,14 @@ void control_client_remove(struct control *c, const void *client)
 	htab_remove(&c->clients, cc);
 	free(cc);
 	dirsync_client_gone(c->sync, client);
+	control_lists_client_gone(c->lists, client);
 }
 
 /* ---- answers ---- */
 
 /* One response object, without the envelope. */
 static void render(struct buf *out, const char *command, const char *correlation,
-		   const struct buf *data, const struct err *e)
+		   const struct buf *data, const struct err *e, bool more)
 {
 	struct jwrite w;
 
@@ -100,6 +102,8 @@ static void render(struct buf *out, const char *command, const char *correlation
 		jwrite_str(&w, "command", command);
 	if (correlation != NULL)
 		jwrite_str(&w, "correlationData", correlation);
+	if (more)
+		jwrite_bool(&w, "more", true);
 	if (e != NULL && e->code != ERR_OK) {
 		jwrite_object(&w, "error");
 		jwrite_str(&w, "code", err_name(e->code));
@@ -159,11 +163,26 @@ void control_answer(struct control *c, const struct control_route *route, const 
 	struct buf text;
 
 	buf_init(&text, CONTROL_ANSWER_MAX);
-	render(&text, command, correlation, data, e);
+	render(&text, command, correlation, data, e, false);
 	if (text.failed)
 		log_error("control", "an answer was lost: out of memory");
 	else if (when_durable && (e == NULL || e->code == ERR_OK))
 		wait_durable(c, route, command, correlation, &text);
+	else
+		send_responses(c, route, text.data, text.len);
+	buf_fini(&text);
+}
+
+void control_answer_part(struct control *c, const struct control_route *route,
+			 const char *command, const char *correlation, const struct buf *data,
+			 const struct err *e, bool more)
+{
+	struct buf text;
+
+	buf_init(&text, CONTROL_ANSWER_MAX + 1024);
+	render(&text, command, correlation, data, e, more);
+	if (text.failed)
+		log_error("control", "an answer was lost: out of memory");
 	else
 		send_responses(c, route, text.data, text.len);
 	buf_fini(&text);
@@ -211,7 +230,7 @@ static void run_command(struct control *c, const void *client,
 	} else {
 		if (responses->len > 0)
 			buf_add_char(responses, ',');
-		render(responses, call.command, call.correlation, &data, &e);
+		render(responses, call.command, call.correlation, &data, &e, false);
 	}
 	buf_fini(&data);
 }
@@ -245,13 +264,13 @@ void control_message(struct control *c, const void *client, const struct control
 	else
 		doc = jread_parse_envelope(payload, len, &e);
 	if (doc == NULL || run_all(c, client, route, doc, &responses, &e) != ERR_OK)
-		render(&responses, NULL, NULL, NULL, &e);
+		render(&responses, NULL, NULL, NULL, &e, false);
 	json_object_put(doc);
 	if (responses.failed) {
 		buf_reset(&responses);
 		err_set(&e, ERR_OUT_OF_MEMORY,
 			"the answers would be too large: send fewer commands");
-		render(&responses, NULL, NULL, NULL, &e);
+		render(&responses, NULL, NULL, NULL, &e, false);
 	}
 	if (responses.len > 0)
 		send_responses(c, route, responses.data, responses.len);
@@ -298,6 +317,7 @@ bool control_tick(struct control *c, int64_t now_us)
 {
 	bool more = dirsync_tick(c->sync, c, now_us);
 
+	more |= control_lists_tick(c->lists, c);
 	answer_waiting(c, now_us);
 	return more;
 }
@@ -314,7 +334,10 @@ enum err_code control_open(struct control *c, const struct options *options,
 	htab_init(&c->clients, hash_client);
 	c->waiting_end = &c->waiting;
 	c->sync = dirsync_new();
-	return c->sync != NULL ? ERR_OK : err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	c->lists = control_lists_new();
+	if (c->sync == NULL || c->lists == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	return ERR_OK;
 }
 
 void control_close(struct control *c)
@@ -331,4 +354,5 @@ void control_close(struct control *c)
 		free(cc);
 	htab_fini(&c->clients);
 	dirsync_free(c->sync);
+	control_lists_free(c->lists);
 }

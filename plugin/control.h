@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* control.h - the commands of bridges, on $CONTROL/rollcall/v1: envelope, dispatch, answers.
- * docs/reference/control.md is the format. Handlers are in control_conn.c and control_sync.c.
+ * docs/reference/control.md is the format. Handlers are in control_conn.c, control_list.c and
+ * control_sync.c.
  *
  * Only clients that were seen to log in as one of control_users are obeyed: Mosquitto 2.1 runs
  * this callback also for clients of listeners that never asked the plugin.
@@ -26,6 +27,7 @@ struct control_route {
 };
 
 struct dirsync;
+struct control_lists;
 
 struct control {
 	const struct options *options;
@@ -37,6 +39,7 @@ struct control {
 	struct control_answer *waiting; /* for their records to be durable, oldest first */
 	struct control_answer **waiting_end;
 	struct dirsync *sync;
+	struct control_lists *lists; /* listConnections under way */
 };
 
 struct control_call {
@@ -71,6 +74,12 @@ void control_message(struct control *c, const void *client, const struct control
 void control_answer(struct control *c, const struct control_route *route, const char *command,
 		    const char *correlation, const struct buf *data, const struct err *e,
 		    bool when_durable);
+
+/* One of several answers to a command that answers itself: "more" says whether others follow.
+ */
+void control_answer_part(struct control *c, const struct control_route *route,
+			 const char *command, const char *correlation, const struct buf *data,
+			 const struct err *e, bool more);
 
 /* The turn's end: answers whose records became durable, a slice of a synchronisation's end.
  * True if the loop must turn again soon. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* control_conn.c - commands about connections: list, get, send, disconnect. */
+/* control_conn.c - commands about one connection: get, send, disconnect. */
 #include "plugin/control.h"
 
 #include "protocol/clock.h"
@@ -8,109 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_LIMIT_MAX 1000
-#define LIST_LIMIT_DEFAULT 250
 #define SEND_PAYLOAD_MAX (256u * 1024)
 #define MESSAGE_TEXT_MAX 500
-
-/* ---- listConnections ---- */
-
-struct id_list {
-	struct worker_id *ids;
-	size_t len, max;
-};
-
-static void collect_id(void *arg, const char *key, size_t key_len, struct slice value)
-{
-	struct id_list *list = arg;
-
-	(void)value;
-	if (list->len < list->max && worker_id_parse(key, key_len, &list->ids[list->len]))
-		list->len++;
-}
-
-static void write_reported(struct jwrite *w, struct store *store, const struct worker_id *id)
-{
-	struct reported_state state;
-
-	if (!reported_load(store, id, &state)) {
-		jwrite_null(w, "reported");
-		return;
-	}
-	jwrite_object(w, "reported");
-	jwrite_str(w, "engine_status", state.engine_status[0] ? state.engine_status : NULL);
-	jwrite_time(w, "at", state.at_ms);
-	jwrite_object_end(w);
-}
-
-static void write_listed(struct control_call *call, const struct id_list *list,
-			 bool only_connected)
-{
-	struct control *c = call->control;
-	struct presence p;
-
-	jwrite_str(call->out, "node", c->publish->node);
-	jwrite_i64(call->out, "boot", c->publish->boot);
-	jwrite_i64(call->out, "seq", c->publish->seq);
-	jwrite_array(call->out, "connections");
-	for (size_t i = 0; i < list->len; i++) {
-		if (!connset_presence(c->conns, &list->ids[i], &p) ||
-		    (only_connected && p.state != PRESENCE_ONLINE))
-			continue;
-		jwrite_object(call->out, NULL);
-		presence_write_fields(call->out, &p, c->publish->node);
-		write_reported(call->out, c->store, &list->ids[i]);
-		jwrite_object_end(call->out);
-	}
-	jwrite_array_end(call->out);
-}
-
-static enum err_code ids_of_array(struct control_call *call, struct json_object *array,
-				  struct id_list *list)
-{
-	for (size_t i = 0; i < json_object_array_length(array); i++) {
-		struct json_object *item = json_object_array_get_idx(array, i);
-
-		if (!json_object_is_type(item, json_type_string) ||
-		    !worker_id_parse(json_object_get_string(item),
-				     (size_t)json_object_get_string_len(item),
-				     &list->ids[list->len]))
-			return err_set(call->e, ERR_INVALID_REQUEST,
-				       "ids[%zu]: is not a worker id", i);
-		list->len++;
-	}
-	return ERR_OK;
-}
-
-enum err_code control_list_connections(struct control_call *call)
-{
-	const char *after = jread_str_or(&call->in, "after", 1, WORKER_ID_MAX, NULL);
-	const char *only = jread_str_or(&call->in, "only", 1, 16, NULL);
-	int64_t limit = jread_i64_or(&call->in, "limit", LIST_LIMIT_DEFAULT, 1, LIST_LIMIT_MAX);
-	struct json_object *ids = jread_array_or_null(&call->in, "ids", LIST_LIMIT_MAX);
-	struct id_list list = {.max = LIST_LIMIT_MAX + 64};
-	char next[STORE_KEY_MAX + 1] = "";
-	bool more = false;
-
-	if (only != NULL && strcmp(only, "connected") != 0)
-		jread_fail(&call->in, "only", "must be \"connected\"");
-	if (jread_failed(&call->in))
-		return call->e->code;
-	list.ids = malloc(list.max * sizeof(*list.ids));
-	if (list.ids == NULL)
-		return err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
-	/* The directory, not the objects: it is durable before a worker can connect, so its
-	 * order of keys is stable while pages are read. */
-	if (ids == NULL)
-		more = store_page(call->control->store, STORE_DIRECTORY, after, (size_t)limit,
-				  collect_id, &list, next);
-	if (ids == NULL || ids_of_array(call, ids, &list) == ERR_OK) {
-		write_listed(call, &list, only != NULL);
-		jwrite_str(call->out, "next", more ? next : NULL);
-	}
-	free(list.ids);
-	return call->e->code;
-}
 
 /* ---- getConnection ---- */
 

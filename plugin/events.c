@@ -94,9 +94,9 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 	 * every version reads its sockets before it reloads, and ends the turn before it reads
 	 * them again. It is a session that outlived its connection (MQTT 5 session expiry). It
 	 * has nothing to gain: without a session of ours it is denied everything. And it is not
-	 * refused, since 2.0 would put it into its list of expiring sessions a second time, free
-	 * it there once and go on reading it. On 2.0 WebSockets are read after the reload, so
-	 * there it is a login like any other. */
+	 * refused, since 2.0 would put it into its list of expiring sessions a second time,
+	 * free it there once and go on reading it. On 2.0 WebSockets are read after the reload,
+	 * so there it is a login like any other. */
 	*rc = MOSQ_ERR_SUCCESS;
 	return s == NULL && !login->websockets;
 }

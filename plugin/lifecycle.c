@@ -132,7 +132,7 @@ void plugin_stop(struct plugin *p)
 	 * reason broker_shutdown: what is published after the loop has ended is lost. */
 	if (p->started && put_i64(p->store, META_SHUTDOWN, p->publish.boot, &e) != ERR_OK)
 		log_error("plugin", "%s", e.msg);
-	if (p->control.sync != NULL)
+	if (p->control.options != NULL)
 		control_close(&p->control);
 	if (p->conns.store != NULL)
 		connset_close(&p->conns);

@@ -112,6 +112,7 @@ static void close_batch(struct publish *p)
 	jwrite_object(&w, NULL);
 	jwrite_str(&w, "node", p->node);
 	jwrite_i64(&w, "boot", p->boot);
+	jwrite_i64(&w, "clock_us", clock_mono_us());
 	jwrite_array(&w, "events");
 	jwrite_raw(&w, NULL, p->batch.data, p->batch.len);
 	jwrite_array_end(&w);
@@ -193,11 +194,14 @@ static void flush_queue(struct publish *p)
 	p->end = &p->first;
 }
 
+/* Nothing is queued just now: published_seq is seq, which the digest belongs to. */
 static void heartbeat(struct publish *p)
 {
+	char hash[DIGEST_TEXT_SIZE];
 	struct buf out;
 	struct jwrite w;
 
+	digest_print_hash(&p->digest, hash);
 	buf_init(&out, 1024);
 	jwrite_begin(&w, &out);
 	jwrite_object(&w, NULL);
@@ -205,6 +209,9 @@ static void heartbeat(struct publish *p)
 	jwrite_i64(&w, "boot", p->boot);
 	jwrite_i64(&w, "seq", p->published_seq);
 	jwrite_time(&w, "at", clock_unix_ms());
+	jwrite_i64(&w, "clock_us", clock_mono_us());
+	jwrite_i64(&w, "count", p->digest.count);
+	jwrite_str(&w, "hash", hash);
 	jwrite_object_end(&w);
 	if (!out.failed)
 		/* QoS 1 as the batches: QoS 0 would overtake those that wait for a free place

@@ -9,12 +9,14 @@
 #pragma once
 
 #include "protocol/buf.h"
+#include "protocol/digest.h"
 #include "protocol/presence.h"
 
 struct publish {
 	const char *node, *topic_root;
 	int64_t boot, seq; /* of the last event numbered */
 	int64_t published_seq;
+	struct digest digest; /* of all objects, as of seq */
 	bool retain;          /* option retain_presence */
 	bool slow_websockets; /* Mosquitto 2.0: output waits for turns of the loop */
 	struct buf batch;     /* events of this turn, without the brackets */

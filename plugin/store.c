@@ -121,8 +121,10 @@ static enum err_code put(struct store *s, enum store_db db, const void *key, siz
 		free(p);
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	}
+	s->fresh_of[db]++;
 	if (old != NULL) {
 		htab_remove(&s->fresh, old);
+		s->fresh_of[db]--;
 		unqueue_unwritten(s, old);
 		s->waiting_bytes -= old->key_len + old->value_len;
 		free(old);
@@ -193,6 +195,7 @@ void store_collect(struct store *s)
 		s->waiting_bytes -= p->key_len + p->value_len;
 	}
 	free_table(&s->busy);
+	memset(s->busy_of, 0, sizeof(s->busy_of));
 }
 
 static void hand_over(struct store *s)
@@ -201,6 +204,8 @@ static void hand_over(struct store *s)
 
 	s->busy = s->fresh;
 	s->fresh = swap;
+	memcpy(s->busy_of, s->fresh_of, sizeof(s->busy_of));
+	memset(s->fresh_of, 0, sizeof(s->fresh_of));
 	unqueue_all(s); /* what the journal refused goes to LMDB without it */
 	s->busy_lsn = s->lsn;
 	s->thread_busy = true;
@@ -323,6 +328,7 @@ static enum err_code recover(struct store *s, struct err *e)
 	s->waiting_bytes = 0;
 	unqueue_all(s);
 	free_table(&s->fresh);
+	memset(s->fresh_of, 0, sizeof(s->fresh_of));
 	journal_clear(&s->journal, 0);
 	journal_clear(&s->journal, 1);
 	return ERR_OK;

@@ -11,7 +11,8 @@ struct store {
 	struct journal journal;
 	struct store_thread *thread;
 	int lock_fd;
-	struct htab fresh, busy;                    /* struct pending */
+	struct htab fresh, busy;                                  /* struct pending */
+	size_t fresh_of[STORE_DB_COUNT], busy_of[STORE_DB_COUNT]; /* how many, by database */
 	struct pending *unwritten, **unwritten_end; /* of fresh: not in the journal yet */
 	uint64_t lsn, durable, busy_lsn;
 	size_t waiting_bytes;

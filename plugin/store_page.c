@@ -15,7 +15,7 @@ struct page_walk {
 	size_t left; /* records that the page still takes */
 	bool more;
 	const struct pending *waiting[WALK_MAX]; /* the smallest keys, in order */
-	size_t waiting_len, told;
+	size_t waiting_len, waiting_max, told;
 	bool overflow; /* there are waiting records behind those */
 };
 
@@ -32,19 +32,37 @@ static int compare_pending(const struct pending *a, const struct pending *b)
 	return compare_keys(a->bytes, a->key_len, b->bytes, b->key_len);
 }
 
+/* Where p belongs among those that wait. */
+static size_t place_of(const struct page_walk *w, const struct pending *p)
+{
+	size_t from = 0, to = w->waiting_len;
+
+	while (from < to) {
+		const size_t middle = (from + to) / 2;
+
+		if (compare_pending(w->waiting[middle], p) > 0)
+			to = middle;
+		else
+			from = middle + 1;
+	}
+	return from;
+}
+
 static void keep_smallest(struct page_walk *w, const struct pending *p)
 {
 	size_t at;
 
-	if (w->waiting_len == WALK_MAX) {
+	if (w->waiting_len == w->waiting_max) {
 		w->overflow = true;
-		if (compare_pending(p, w->waiting[WALK_MAX - 1]) > 0)
+		if (compare_pending(p, w->waiting[w->waiting_len - 1]) > 0)
 			return;
 		w->waiting_len--;
 	}
-	for (at = w->waiting_len++; at > 0 && compare_pending(w->waiting[at - 1], p) > 0; at--)
-		w->waiting[at] = w->waiting[at - 1];
+	at = place_of(w, p);
+	memmove(&w->waiting[at + 1], &w->waiting[at],
+		(w->waiting_len - at) * sizeof(w->waiting[0]));
 	w->waiting[at] = p;
+	w->waiting_len++;
 }
 
 static void collect_waiting(struct page_walk *w, const struct htab *table, enum store_db db,
@@ -117,11 +135,21 @@ static bool visit_stored(void *arg, const char *key, size_t key_len, struct slic
 bool store_page(struct store *s, enum store_db db, const char *after, size_t limit,
 		store_visit_f fn, void *arg, char next[STORE_KEY_MAX + 1])
 {
-	struct page_walk w = {.s = s, .fn = fn, .arg = arg, .next = next, .left = limit};
+	/* One more than the page takes, to know whether there are more. */
+	struct page_walk w = {.s = s,
+			      .fn = fn,
+			      .arg = arg,
+			      .next = next,
+			      .left = limit,
+			      .waiting_max = limit < WALK_MAX ? limit + 1 : WALK_MAX};
 
 	next[0] = '\0';
-	collect_waiting(&w, &s->fresh, db, after);
-	collect_waiting(&w, &s->busy, db, after);
+	/* A walk over all that waits is for the few moments in which some of it is of this
+	 * database: the directory's pages are read while thousands of objects wait. */
+	if (s->fresh_of[db] > 0)
+		collect_waiting(&w, &s->fresh, db, after);
+	if (s->busy_of[db] > 0)
+		collect_waiting(&w, &s->busy, db, after);
 	lmdb_walk(s->lmdb, db, after, visit_stored, &w);
 	while (!w.more && w.told < w.waiting_len)
 		(void)tell_waiting(&w);

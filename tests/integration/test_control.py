@@ -280,6 +280,8 @@ def test_what_is_no_command_is_answered_as_such(hall, payload):
     ("listConnections", {"limit": 0}, "limit"),
     ("listConnections", {"limit": 1001}, "limit"),
     ("listConnections", {"limit": "3"}, "limit"),
+    ("listConnections", {"pages": 0}, "pages"),
+    ("listConnections", {"pages": 1001}, "pages"),
     ("listConnections", {"ids": "wrk_a"}, "ids"),
     ("listConnections", {"ids": [7]}, "ids"),
     ("listConnections", {"only": "offline"}, "only"),

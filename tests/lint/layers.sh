@@ -107,15 +107,15 @@ layers bridge 'app|http|router|routes' \
 	'app' \
 	'http[a-z_]*|request|respond|listener' \
 	'router|routes' \
-	'rest_[a-z]*' \
+	'rest_[a-z]*|health|exposition' \
 	'inbox|scheduler|jobs' \
-	'auth|user|worker[a-z_]*|command|command_results|metric|metric_writer|audit|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones' \
+	'auth|user|worker[a-z_]*|command|command_results|metric|metric_writer|audit|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones|mirror_table|plugin_stats' \
 	'control' \
 	'broker' \
 	'store_[a-z]*|roster|roster_sync|migrate|directory_entry' \
 	'stmt' \
 	'db|db_[a-z]*' \
-	'loop|resolve|config|jwt|url|tally|logging|cursor|login_limit|scope|metric_report|command_result|schema'
+	'loop|resolve|config|jwt|url|tally|logging|cursor|login_limit|scope|metric_report|command_result|schema|lag|latency|prom|http_stats'
 
 [ $wrong = 0 ] && echo "layers: all arrows point down"
 exit $wrong

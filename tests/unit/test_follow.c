@@ -83,6 +83,17 @@ static void a_heartbeat_that_is_ahead_is_a_gap(void **state)
 	assert_int_equal(follow_event(&f, at(10, 7)), FOLLOW_NEXT);
 }
 
+/* Somebody else wrote into the stream: the node never said that. */
+static void a_heartbeat_that_is_behind_is_a_gap(void **state)
+{
+	struct follow f = begun();
+
+	(void)state;
+	assert_int_equal(follow_event(&f, at(10, 6)), FOLLOW_NEXT);
+	assert_int_equal(follow_heartbeat(&f, at(10, 5)), FOLLOW_GAP);
+	assert_int_equal(follow_event(&f, at(10, 6)), FOLLOW_NEXT);
+}
+
 static void a_heartbeat_of_a_new_boot_without_events_is_a_gap(void **state)
 {
 	struct follow f = begun();
@@ -112,6 +123,7 @@ int main(void)
 		cmocka_unit_test(another_boot_is_a_gap_even_if_its_seq_follows),
 		cmocka_unit_test(a_heartbeat_with_what_is_known_misses_nothing),
 		cmocka_unit_test(a_heartbeat_that_is_ahead_is_a_gap),
+		cmocka_unit_test(a_heartbeat_that_is_behind_is_a_gap),
 		cmocka_unit_test(a_heartbeat_of_a_new_boot_without_events_is_a_gap),
 		cmocka_unit_test(a_heartbeat_begins_a_stream_too),
 	};

@@ -2,6 +2,8 @@
 /* Control commands as a bridge sends them, and the synchronisation of the directory. */
 #include "tests/unit/test_plugin_fake.h"
 
+#include "plugin/control_list.h"
+
 static struct world world;
 static struct mosquitto bridge, second;
 
@@ -310,13 +312,12 @@ static void revoked_worker_is_closed_before_the_answer(void **state)
 
 /* ---- lists ---- */
 
-static void list_has_every_worker_once_whatever_waits_for_the_disk(void **state)
+/* Connects and leaves n workers that sort in this order. */
+static void populate(int n)
 {
-	char id[16], after[64] = "", text[128];
-	int seen = 0;
+	char id[16];
 
-	(void)state;
-	for (int i = 0; i < 1500; i++) {
+	for (int i = 0; i < n; i++) {
 		struct mosquitto c;
 
 		snprintf(id, sizeof(id), "wrk_%04d", i);
@@ -326,6 +327,15 @@ static void list_has_every_worker_once_whatever_waits_for_the_disk(void **state)
 		disconnect(&world, &c, 0);
 		turn(&world);
 	}
+}
+
+static void list_has_every_worker_once_whatever_waits_for_the_disk(void **state)
+{
+	char after[64] = "", text[128];
+	int seen = 0;
+
+	(void)state;
+	populate(1500);
 	do {
 		const char *data, *next;
 
@@ -341,6 +351,76 @@ static void list_has_every_worker_once_whatever_waits_for_the_disk(void **state)
 			assert_int_equal(sscanf(next, "\"next\":\"%63[^\"]", after), 1);
 	} while (after[0] != '\0');
 	assert_int_equal(seen, 1500);
+}
+
+/* Reads one answer of a list in pages; false if it was the last. Adds to *seen. */
+static bool read_page(const struct said *s, int *seen)
+{
+	struct err e = {0};
+	struct json_object *doc = jread_parse(s->payload, (size_t)s->len, &e), *data, *list,
+			   *more, *item;
+	struct json_object *response = response_of(doc);
+	char expected[16];
+	bool goes_on;
+
+	assert_true(json_object_object_get_ex(response, "data", &data));
+	assert_true(json_object_object_get_ex(data, "connections", &list));
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		item = json_object_object_get(json_object_array_get_idx(list, i), "worker_id");
+		snprintf(expected, sizeof(expected), "wrk_%04d", (*seen)++);
+		assert_string_equal(json_object_get_string(item), expected);
+	}
+	goes_on = json_object_object_get_ex(response, "more", &more);
+	if (goes_on)
+		assert_true(json_object_get_boolean(more));
+	json_object_put(doc);
+	return goes_on;
+}
+
+static void pages_come_by_themselves_until_the_last(void **state)
+{
+	const char text[] =
+		"{\"commands\":[{\"command\":\"listConnections\",\"correlationData\":\"1\","
+		"\"limit\":300,\"pages\":10}]}";
+	struct control_lists_figures before, after;
+	size_t at = broker.said_len;
+	int seen = 0, pages = 0;
+	bool goes_on = true;
+
+	(void)state;
+	populate(1000);
+	at = broker.said_len;
+	control_lists_figures(world.p.control.lists, &before);
+	tell_control(&bridge, text, strlen(text));
+	for (int turns = 0; goes_on && turns < 1000; turns++) {
+		turn(&world);
+		for (; at < broker.said_len; at++)
+			if (strcmp(broker.said[at].topic, TOPIC_CONTROL_RESPONSE) == 0) {
+				goes_on = read_page(&broker.said[at], &seen);
+				pages++;
+			}
+	}
+	control_lists_figures(world.p.control.lists, &after);
+	assert_int_equal(seen, 1000);
+	assert_int_equal(pages, 4);
+	assert_int_equal(after.pages - before.pages, 4);
+	assert_int_equal(after.objects - before.objects, 1000);
+}
+
+static void no_page_goes_to_a_client_that_has_left(void **state)
+{
+	const char text[] = "{\"commands\":[{\"command\":\"listConnections\",\"limit\":1,"
+			    "\"pages\":1000}]}";
+	struct control_lists_figures before, after;
+
+	(void)state;
+	populate(3);
+	tell_control(&second, text, strlen(text));
+	control_lists_figures(world.p.control.lists, &before);
+	disconnect(&world, &second, 0);
+	turns(&world, 5);
+	control_lists_figures(world.p.control.lists, &after);
+	assert_int_equal(after.pages, before.pages);
 }
 
 static void get_connection_knows_three_kinds_of_workers(void **state)
@@ -573,6 +653,8 @@ int main(void)
 		TEST(token_that_expired_at_the_beginning_of_time_is_expired),
 		TEST(revoked_worker_is_closed_before_the_answer),
 		TEST(list_has_every_worker_once_whatever_waits_for_the_disk),
+		TEST(pages_come_by_themselves_until_the_last),
+		TEST(no_page_goes_to_a_client_that_has_left),
 		TEST(get_connection_knows_three_kinds_of_workers),
 		TEST(send_reaches_the_newest_all_or_the_one_named),
 		TEST(sync_drops_what_was_not_mentioned),

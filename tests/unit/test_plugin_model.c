@@ -5,6 +5,7 @@
  * used again. */
 #include "tests/unit/test_plugin_fake.h"
 
+#include "bridge/mirror_table.h"
 #include "plugin/dirsync.h"
 
 #define WORKERS 3
@@ -40,7 +41,8 @@ static int64_t revision;
 static uint64_t seed, dice;
 static uint64_t woken; /* objects, in the run's earlier boots */
 static int64_t newest_generation[WORKERS];
-static struct presence_pos last; /* event that was checked */
+static struct presence_pos last;   /* event that was checked */
+static struct mirror_table mirror; /* what a bridge knows that has heard all events */
 
 /* xorshift64: the same numbers on every machine. */
 static unsigned roll(unsigned sides)
@@ -257,7 +259,23 @@ static void check_events(void)
 		assert_int_equal(p->state == PRESENCE_ONLINE, p->reason == REASON_NONE);
 		assert_int_equal(p->state == PRESENCE_ONLINE, p->connected_since_ms != 0);
 		assert_int_equal(p->state == PRESENCE_ONLINE, p->disconnected_since_ms == 0);
+		assert_true(mirror_table_apply(&mirror, p, false));
 	}
+}
+
+/* The proof that heartbeats carry is that of the objects, and of whoever followed the events.
+ */
+static void check_digest(void)
+{
+	struct digest objects = {0};
+
+	for (int i = 0; i < WORKERS; i++) {
+		struct presence p = presence_of(&world, workers[i]);
+
+		digest_add(&objects, &p);
+	}
+	assert_true(digest_equal(&world.p.publish.digest, &objects));
+	assert_true(digest_equal(&mirror.digest, &objects));
 }
 
 /* Its successor went before it could be seen to be accepted: only its own end, when that is
@@ -331,6 +349,7 @@ static void settle_and_check(void)
 	for (int i = 0; i < WORKERS; i++)
 		check_worker(i);
 	check_events();
+	check_digest();
 	for (size_t i = 0; i < broker.said_len; i++)
 		free(broker.said[i].payload);
 	broker.said_len = broker.events_len = 0;
@@ -345,6 +364,7 @@ static void run(bool has_connect_event, uint64_t with_seed)
 	memset(slots, 0, sizeof(slots));
 	memset(newest_generation, 0, sizeof(newest_generation));
 	last = (struct presence_pos){0};
+	mirror_table_init(&mirror);
 	revision = 0;
 	woken = 0;
 	for (int i = 0; i < WORKERS; i++)
@@ -368,6 +388,7 @@ static void run(bool has_connect_event, uint64_t with_seed)
 	assert_int_equal(world.p.conns.hibernation.conns, 0);
 	assert_int_equal(world.p.conns.hibernation.sessions, 0);
 	assert_null(expiry_first(&world.p.conns.expiries));
+	mirror_table_clear(&mirror);
 	world_close(&world);
 }
 

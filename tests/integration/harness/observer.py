@@ -47,6 +47,7 @@ class Observer:
         self.faults, self.messages = [], 0
         self.position, self.generations = None, {}
         self.responses, self.unmatched = {}, []
+        self.streams = {}  # all answers to what call_pages() asked
         self.numbers = itertools.count(1)
         self.ready = threading.Event()
         self.client = paho_client(f"observer-{uuid.uuid4().hex[:12]}")
@@ -165,6 +166,8 @@ class Observer:
             number = response.get("correlationData")
             if number is None:
                 self.unmatched.append(response)
+            elif number in self.streams:
+                self.streams[number].append(response)
             else:
                 self.responses[number] = response
 
@@ -174,9 +177,12 @@ class Observer:
     def send_command(self, command, /, **members):
         """Returns the number under which wait_response() finds the answer."""
         number = str(next(self.numbers))
+        self._publish_command(number, command, members)
+        return number
+
+    def _publish_command(self, number, command, members):
         self.publish_control(json.dumps({"commands": [
             {"command": command, "correlationData": number, **members}]}))
-        return number
 
     def wait_response(self, number, timeout=5):
         response = wait_until(lambda: self.responses.pop(number, None), timeout,
@@ -187,6 +193,19 @@ class Observer:
 
     def call(self, command, /, timeout=5, **members):
         return self.wait_response(self.send_command(command, **members), timeout)
+
+    def call_pages(self, command, /, timeout=10, **members):
+        """All answers to a command that answers in pages, in order."""
+        number, answers = str(next(self.numbers)), []
+        self.streams[number] = []
+        self._publish_command(number, command, members)
+        while not answers or answers[-1].get("more"):
+            answers.append(wait_until(lambda: self.streams[number][len(answers):], timeout,
+                                      f"answer {len(answers)} to {command}")[0])
+            if "error" in answers[-1]:
+                raise ControlError(answers[-1]["error"])
+        del self.streams[number]
+        return answers
 
     def connection(self, worker_id):
         return self.call("getConnection", worker_id=worker_id)["connection"]

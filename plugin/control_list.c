@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* control_list.c - the command listConnections.
+ *
+ * A page is a list of worker ids, then the object of each. Whoever asked for one page that is
+ * done in time is answered at once; what takes longer, and pages after the first, are made at
+ * the turns' ends. */
+#include "plugin/control_list.h"
+
+#include "protocol/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#define LIMIT_MAX 1000
+#define LIMIT_DEFAULT 250
+#define PAGES_MAX 1000
+#define LISTS_MAX 1000    /* under way at once */
+#define HOLD_US 1200      /* what a callback, and likewise a turn's end, spends on lists */
+#define OBJECTS_AT_ONCE 8 /* between two looks at the clock: some 20 us */
+
+struct list {
+	TAILQ_ENTRY(list) of_lists;
+	const void *client;
+	struct control_route route;
+	char *correlation; /* owned, may be NULL */
+	bool only_connected;
+	size_t limit;
+	int64_t pages_left; /* this one included */
+	/* The page that is being made. */
+	struct worker_id *ids;
+	size_t ids_len, done;
+	bool more; /* there is a page behind it, which begins after `after` */
+	char after[STORE_KEY_MAX + 1];
+	struct buf text; /* the members of its "data" */
+	struct jwrite w;
+};
+
+struct control_lists {
+	TAILQ_HEAD(, list) all; /* the one whose turn it is in front */
+	size_t len;
+	int64_t left_us; /* that callbacks of this turn may still spend */
+	struct control_lists_figures figures;
+};
+
+/* ---- one page ---- */
+
+static void collect_id(void *arg, const char *key, size_t key_len, struct slice value)
+{
+	struct list *l = arg;
+
+	(void)value;
+	if (l->ids_len < l->limit && worker_id_parse(key, key_len, &l->ids[l->ids_len]))
+		l->ids_len++;
+}
+
+static void begin_page(struct list *l, const struct publish *p)
+{
+	l->done = 0;
+	jwrite_begin(&l->w, &l->text);
+	jwrite_str(&l->w, "node", p->node);
+	jwrite_i64(&l->w, "boot", p->boot);
+	jwrite_i64(&l->w, "seq", p->seq);
+	jwrite_array(&l->w, "connections");
+}
+
+/* The ids of the next page. The directory's, not the objects': it is durable before a worker
+ * can connect, so its order of keys is stable while pages are read. */
+static void next_ids(struct list *l, struct control *c)
+{
+	char next[STORE_KEY_MAX + 1];
+
+	l->ids_len = 0;
+	l->more = store_page(c->store, STORE_DIRECTORY, l->after[0] != '\0' ? l->after : NULL,
+			     l->limit, collect_id, l, next);
+	memcpy(l->after, next, sizeof(next));
+	begin_page(l, c->publish);
+}
+
+static void write_reported(struct jwrite *w, struct store *store, const struct worker_id *id)
+{
+	struct reported_state state;
+
+	if (!reported_load(store, id, &state)) {
+		jwrite_null(w, "reported");
+		return;
+	}
+	jwrite_object(w, "reported");
+	jwrite_str(w, "engine_status", state.engine_status[0] ? state.engine_status : NULL);
+	jwrite_time(w, "at", state.at_ms);
+	jwrite_object_end(w);
+}
+
+/* False if the worker has no object that was asked for. */
+static bool write_object(struct list *l, struct control *c, const struct worker_id *id)
+{
+	struct presence p;
+
+	if (!connset_presence(c->conns, id, &p) ||
+	    (l->only_connected && p.state != PRESENCE_ONLINE))
+		return false;
+	jwrite_object(&l->w, NULL);
+	presence_write_fields(&l->w, &p, c->publish->node);
+	write_reported(&l->w, c->store, id);
+	jwrite_object_end(&l->w);
+	return true;
+}
+
+/* True when the page is complete. */
+static bool work_on(struct list *l, struct control *c, struct control_lists_figures *figures,
+		    int64_t until_us)
+{
+	size_t n = 0;
+
+	while (l->done < l->ids_len && !l->text.failed) {
+		if (n++ % OBJECTS_AT_ONCE == 0 && n > 1 && clock_mono_us() >= until_us)
+			return false;
+		figures->objects += write_object(l, c, &l->ids[l->done++]);
+	}
+	jwrite_array_end(&l->w);
+	jwrite_str(&l->w, "next", l->more ? l->after : NULL);
+	figures->pages++;
+	return true;
+}
+
+static void note_hold(struct control_lists *lists, int64_t since_us)
+{
+	const int64_t held_us = clock_mono_us() - since_us;
+
+	if (held_us > lists->figures.hold_max_us)
+		lists->figures.hold_max_us = held_us;
+}
+
+/* ---- the command ---- */
+
+static void list_free(struct list *l)
+{
+	if (l == NULL)
+		return;
+	free(l->correlation);
+	free(l->ids);
+	buf_fini(&l->text);
+	free(l);
+}
+
+static enum err_code read_ids(struct control_call *call, struct json_object *array,
+			      struct list *l)
+{
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		struct json_object *item = json_object_array_get_idx(array, i);
+
+		if (!json_object_is_type(item, json_type_string) ||
+		    !worker_id_parse(json_object_get_string(item),
+				     (size_t)json_object_get_string_len(item),
+				     &l->ids[l->ids_len++]))
+			return err_set(call->e, ERR_INVALID_REQUEST,
+				       "ids[%zu]: is not a worker id", i);
+	}
+	return ERR_OK;
+}
+
+static struct list *list_new(struct control_call *call)
+{
+	const char *after = jread_str_or(&call->in, "after", 1, WORKER_ID_MAX, "");
+	const char *only = jread_str_or(&call->in, "only", 1, 16, NULL);
+	int64_t limit = jread_i64_or(&call->in, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX);
+	int64_t pages = jread_i64_or(&call->in, "pages", 1, 1, PAGES_MAX);
+	struct list *l;
+
+	if (only != NULL && strcmp(only, "connected") != 0)
+		jread_fail(&call->in, "only", "must be \"connected\"");
+	if (jread_failed(&call->in))
+		return NULL;
+	l = calloc(1, sizeof(*l));
+	if (l == NULL) {
+		err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
+		return NULL;
+	}
+	l->client = call->client;
+	l->route = *call->route;
+	l->only_connected = only != NULL;
+	l->limit = (size_t)limit;
+	l->pages_left = pages;
+	memcpy(l->after, after, strlen(after) + 1);
+	buf_init(&l->text, CONTROL_ANSWER_MAX);
+	return l;
+}
+
+/* Makes the list's first page begin. */
+static enum err_code list_begin(struct list *l, struct control_call *call)
+{
+	struct json_object *ids = jread_array_or_null(&call->in, "ids", LIMIT_MAX);
+	const size_t room = ids != NULL ? json_object_array_length(ids) : l->limit;
+
+	if (jread_failed(&call->in))
+		return call->e->code;
+	l->ids = malloc((room + 1) * sizeof(*l->ids));
+	if (call->correlation != NULL)
+		l->correlation = strdup(call->correlation);
+	if (l->ids == NULL || (call->correlation != NULL && l->correlation == NULL))
+		return err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
+	if (ids == NULL) {
+		next_ids(l, call->control);
+		return ERR_OK;
+	}
+	if (read_ids(call, ids, l) != ERR_OK)
+		return call->e->code;
+	l->pages_left = 1;
+	begin_page(l, call->control->publish);
+	return ERR_OK;
+}
+
+/* Answers at once if that is all and there was the time, else at a turn's end. */
+static enum err_code list_answer(struct list *l, struct control_call *call)
+{
+	struct control_lists *lists = call->control->lists;
+	const int64_t began_us = clock_mono_us();
+	bool complete = false;
+
+	if (l->pages_left == 1 && lists->len == 0 && lists->left_us > 0) {
+		complete =
+			work_on(l, call->control, &lists->figures, began_us + lists->left_us);
+		lists->left_us -= clock_mono_us() - began_us;
+	}
+	if (complete) {
+		buf_add(call->out->out, l->text.data, l->text.len);
+		if (l->text.failed)
+			err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
+		list_free(l);
+		return call->e->code;
+	}
+	if (lists->len == LISTS_MAX) {
+		list_free(l);
+		return err_set(call->e, ERR_RATE_LIMITED, "too many lists are under way");
+	}
+	TAILQ_INSERT_TAIL(&lists->all, l, of_lists);
+	lists->len++;
+	call->later = true;
+	return ERR_OK;
+}
+
+enum err_code control_list_connections(struct control_call *call)
+{
+	struct control_lists *lists = call->control->lists;
+	const int64_t began_us = clock_mono_us();
+	struct list *l = list_new(call);
+
+	if (l == NULL)
+		return call->e->code;
+	if (list_begin(l, call) != ERR_OK) {
+		list_free(l);
+		return call->e->code;
+	}
+	(void)(list_answer(l, call) == ERR_OK);
+	note_hold(lists, began_us);
+	return call->e->code;
+}
+
+/* ---- the turn's end ---- */
+
+static void drop(struct control_lists *lists, struct list *l)
+{
+	TAILQ_REMOVE(&lists->all, l, of_lists);
+	lists->len--;
+	list_free(l);
+}
+
+/* Tells the page; then the next one begins, behind those of others. */
+static void tell_page(struct control_lists *lists, struct list *l, struct control *c)
+{
+	const bool last = --l->pages_left == 0 || !l->more || l->text.failed;
+	struct err e = {0};
+
+	if (l->text.failed)
+		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
+	control_answer_part(c, &l->route, "listConnections", l->correlation, &l->text, &e,
+			    !last);
+	if (last) {
+		drop(lists, l);
+		return;
+	}
+	buf_reset(&l->text);
+	next_ids(l, c);
+	TAILQ_REMOVE(&lists->all, l, of_lists);
+	TAILQ_INSERT_TAIL(&lists->all, l, of_lists);
+}
+
+bool control_lists_tick(struct control_lists *lists, struct control *c)
+{
+	const int64_t began_us = clock_mono_us(), until_us = began_us + HOLD_US;
+	struct list *l;
+
+	lists->left_us = HOLD_US;
+	if (TAILQ_EMPTY(&lists->all))
+		return false;
+	do {
+		l = TAILQ_FIRST(&lists->all);
+		if (!work_on(l, c, &lists->figures, until_us))
+			break;
+		tell_page(lists, l, c);
+	} while (!TAILQ_EMPTY(&lists->all) && clock_mono_us() < until_us);
+	note_hold(lists, began_us);
+	return !TAILQ_EMPTY(&lists->all);
+}
+
+void control_lists_client_gone(struct control_lists *lists, const void *client)
+{
+	struct list *l, *next;
+
+	for (l = TAILQ_FIRST(&lists->all); l != NULL; l = next) {
+		next = TAILQ_NEXT(l, of_lists);
+		if (l->client == client)
+			drop(lists, l);
+	}
+}
+
+/* ---- life ---- */
+
+void control_lists_figures(const struct control_lists *lists, struct control_lists_figures *out)
+{
+	*out = lists->figures;
+}
+
+struct control_lists *control_lists_new(void)
+{
+	struct control_lists *lists = calloc(1, sizeof(*lists));
+
+	if (lists == NULL)
+		return NULL;
+	TAILQ_INIT(&lists->all);
+	lists->left_us = HOLD_US;
+	return lists;
+}
+
+void control_lists_free(struct control_lists *lists)
+{
+	struct list *l;
+
+	if (lists == NULL)
+		return;
+	while ((l = TAILQ_FIRST(&lists->all)) != NULL)
+		drop(lists, l);
+	free(lists);
+}
