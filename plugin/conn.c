@@ -4,6 +4,7 @@
  * version raises its events is decided here; see docs/connection-object.md. */
 #include "plugin/conn.h"
 
+#include "plugin/proof.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
@@ -139,7 +140,8 @@ static struct session *session_new(struct connset *set, struct conn *conn,
 	s->websockets = login->websockets;
 	s->version = login->version;
 	s->keepalive = login->keepalive;
-	s->token = token->hash;
+	s->token = s->held = token->hash;
+	s->proves = token->role == TOKEN_PENDING;
 	s->connected_ms = clock_unix_ms();
 	snprintf(s->client_id, sizeof(s->client_id), "%s", login->client_id);
 	snprintf(s->address, sizeof(s->address), "%s", login->address);
@@ -239,6 +241,8 @@ void session_accept(struct connset *set, struct session *s)
 	s->generation = next_generation(conn);
 	conn->live++;
 	conn_move(set, conn, PRESENCE_ONLINE, REASON_NONE, NULL);
+	if (s->proves)
+		proof_note(set->store, set->publish, &conn->id, &s->token, PROOF_LOGIN);
 	log_debug("conn", "worker=%s client=%s online, generation %lld", conn->id.text,
 		  s->client_id, (long long)s->generation);
 }
@@ -430,7 +434,47 @@ int conn_close_sessions(struct connset *set, const struct worker_id *id,
 	return n;
 }
 
-void conn_tokens_changed(struct connset *set, const struct dir_entry *entry)
+static const struct dir_token *token_of_role(const struct dir_entry *entry,
+					     enum token_role role)
+{
+	for (int i = 0; i < entry->tokens_len; i++)
+		if (entry->tokens[i].role == role)
+			return &entry->tokens[i];
+	return NULL;
+}
+
+/* Was it replaced by this change, rather than before the session began? */
+static bool just_replaced(const struct dir_entry *before, const struct dir_token *token)
+{
+	const struct dir_token *was = dir_entry_token(before, &token->hash);
+
+	return token->role == TOKEN_PREVIOUS && was != NULL && was->role != TOKEN_PREVIOUS;
+}
+
+/* The token that the session goes on with; NULL: none is left. */
+static const struct dir_token *token_after(const struct session *s,
+					   const struct dir_entry *before,
+					   const struct dir_entry *entry)
+{
+	const struct dir_token *token = dir_entry_token(entry, &s->held), *current;
+
+	/* What it had acknowledged was given up since; its own may still be good. */
+	if (token == NULL)
+		token = dir_entry_token(entry, &s->token);
+	if (token == NULL || !just_replaced(before, token))
+		return token;
+	current = token_of_role(entry, TOKEN_CURRENT);
+	return current != NULL ? current : token;
+}
+
+static bool hold(struct connset *set, struct session *s, const struct dir_token *token)
+{
+	s->held = token->hash;
+	return expiry_set(&set->expiries, &s->stub->expiry, token->expires_ms);
+}
+
+void conn_tokens_changed(struct connset *set, const struct dir_entry *before,
+			 const struct dir_entry *entry)
 {
 	struct conn *conn = connset_find(set, &entry->id);
 	const struct dir_token *token;
@@ -441,15 +485,24 @@ void conn_tokens_changed(struct connset *set, const struct dir_entry *entry)
 	/* As above: one that is taken over while its heir is closed is gone from the list. */
 	TAILQ_FOREACH(s, &conn->sessions, of_conn)
 	{
-		token = dir_entry_token(entry, &s->token);
+		token = token_after(s, before, entry);
 		if (s->state == SESSION_CLOSING)
 			continue;
 		if (token == NULL)
 			session_close(set, s, REASON_REVOKED, "TOKEN_REVOKED",
 				      "the token of this session is no longer valid");
-		else if (!expiry_set(&set->expiries, &s->stub->expiry, token->expires_ms))
+		else if (!hold(set, s, token))
 			session_close(set, s, REASON_KICKED, "KICKED", "out of memory");
 	}
+}
+
+void session_took_token(struct connset *set, struct session *s, const struct dir_token *token)
+{
+	if (s->state != SESSION_LIVE)
+		return;
+	proof_note(set->store, set->publish, &s->conn->id, &token->hash, PROOF_ACK);
+	if (!hold(set, s, token))
+		session_close(set, s, REASON_KICKED, "KICKED", "out of memory");
 }
 
 void conn_forget(struct connset *set, const struct worker_id *id)

@@ -74,7 +74,9 @@ struct session {
 	enum presence_reason close_reason; /* CLOSING */
 	enum end_cause cause;              /* ENDED */
 	bool will_seen;
-	int turns; /* turns of the loop since it entered its state (PENDING, CLOSING) */
+	bool proves; /* PENDING: its token is a pending one, and its acceptance shows that it
+			holds it */
+	int turns;   /* turns of the loop since it entered its state (PENDING, CLOSING) */
 	uint64_t will_turn;
 	int64_t ended_ms;
 	char *detail; /* the will's words, NULL if none; owned */
@@ -84,6 +86,9 @@ struct session {
 	int64_t connected_ms, last_message_ms;
 	int64_t messages_in, bytes_in, messages_out, bytes_out;
 	struct token_hash token; /* that it logged in with */
+	/* The one whose life the session shares: the same, or the one that replaced it since in
+	 * a renewal, which never ends a session. */
+	struct token_hash held;
 	int version, keepalive;
 	bool websockets;
 	char client_id[CLIENT_ID_MAX + 1];
@@ -215,8 +220,14 @@ int conn_close_sessions(struct connset *set, const struct worker_id *id,
 			session_pick_f which, const void *arg);
 
 /* What is known of the worker's tokens changed: sessions of a token that is gone are closed,
- * others get its new end. */
-void conn_tokens_changed(struct connset *set, const struct dir_entry *entry);
+ * others get its new end. A session whose token was replaced in a renewal (it became
+ * `previous`) goes on with the token that replaced it. */
+void conn_tokens_changed(struct connset *set, const struct dir_entry *before,
+			 const struct dir_entry *entry);
+
+/* The worker acknowledged this pending token over this session: noted for the bridge, and the
+ * session goes on with it, whether or not a bridge is there. */
+void session_took_token(struct connset *set, struct session *s, const struct dir_token *token);
 
 /* Forgets a deleted worker once its sessions are gone: record, reported state, retained event.
  */

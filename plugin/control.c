@@ -33,15 +33,16 @@ static const struct {
 	const char *name;
 	control_f handler;
 } commands[] = {
-	{"listConnections", control_list_connections},
-	{"getConnection",   control_get_connection  },
-	{"send",            control_send            },
-	{"disconnect",      control_disconnect      },
-	{"putWorkers",      control_put_workers     },
-	{"deleteWorkers",   control_delete_workers  },
-	{"getDirectory",    control_get_directory   },
-	{"beginSync",       control_begin_sync      },
-	{"endSync",         control_end_sync        },
+	{"listConnections", control_list_connections },
+	{"getConnection",   control_get_connection   },
+	{"send",            control_send             },
+	{"disconnect",      control_disconnect       },
+	{"putWorkers",      control_put_workers      },
+	{"deleteWorkers",   control_delete_workers   },
+	{"getDirectory",    control_get_directory    },
+	{"listTokenProofs", control_list_token_proofs},
+	{"beginSync",       control_begin_sync       },
+	{"endSync",         control_end_sync         },
 };
 
 /* ---- clients ---- */

@@ -96,6 +96,7 @@ enum err_code control_disconnect(struct control_call *call);
 enum err_code control_put_workers(struct control_call *call);
 enum err_code control_delete_workers(struct control_call *call);
 enum err_code control_get_directory(struct control_call *call);
+enum err_code control_list_token_proofs(struct control_call *call);
 enum err_code control_begin_sync(struct control_call *call);
 enum err_code control_end_sync(struct control_call *call);
 

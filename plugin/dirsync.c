@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "plugin/dirsync.h"
 
+#include "plugin/proof.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 
@@ -164,6 +165,7 @@ void dirsync_client_gone(struct dirsync *s, const void *client)
 void dirsync_enforce(struct control *c, const struct dir_entry *before,
 		     const struct dir_entry *entry)
 {
+	proof_settle(c->store, entry);
 	switch (entry->status) {
 	case DIR_DELETED:
 		conn_close_sessions(c->conns, &entry->id, REASON_DELETED, "WORKER_DELETED",
@@ -177,7 +179,7 @@ void dirsync_enforce(struct control *c, const struct dir_entry *before,
 		return;
 	case DIR_ACTIVE:
 	case DIR_UPDATE_REQUIRED:
-		conn_tokens_changed(c->conns, entry);
+		conn_tokens_changed(c->conns, before, entry);
 		return;
 	}
 }

@@ -4,6 +4,7 @@
 
 #include "plugin/broker_api.h"
 #include "plugin/plugin.h"
+#include "plugin/proof.h"
 #include "plugin/report.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
@@ -310,6 +311,20 @@ int on_acl_check(int event, void *event_data, void *userdata)
 
 /* ---- messages ---- */
 
+/* An acknowledgement counts from here on, whether or not a bridge hears it. */
+static void take_token_ack(struct plugin *p, struct session *s,
+			   const struct mosquitto_evt_message *ev)
+{
+	const struct dir_token *token;
+	struct dir_entry entry;
+
+	if (!directory_get(&p->directory, &s->conn->id, &entry))
+		return;
+	token = proof_acknowledged(&entry, ev->payload, ev->payloadlen);
+	if (token != NULL)
+		session_took_token(&p->conns, s, token);
+}
+
 int on_message(int event, void *event_data, void *userdata)
 {
 	const struct mosquitto_evt_message *ev = event_data;
@@ -324,6 +339,8 @@ int on_message(int event, void *event_data, void *userdata)
 	 */
 	if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL))
 		session_not_will(s);
+	else if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_TOKEN_ACK))
+		take_token_ack(p, s, ev);
 	else if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE) &&
 		 report_state(p->store, &s->conn->id, ev->payload, ev->payloadlen, &e) !=
 			 ERR_OK)

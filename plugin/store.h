@@ -26,6 +26,7 @@ enum store_db {
 	STORE_TOKENS, /* token hash: worker id; tells another worker's token from a wrong one */
 	STORE_OBJECTS,  /* worker id: the connection object */
 	STORE_REPORTED, /* worker id: the state it last reported */
+	STORE_PROOFS,   /* worker id: the pending token that it has shown to hold */
 	STORE_DB_COUNT,
 };
 

@@ -16,8 +16,8 @@ struct lmdb {
 	bool reading;
 };
 
-static const char *const db_names[STORE_DB_COUNT] = {"meta", "directory", "tokens", "objects",
-						     "reported"};
+static const char *const db_names[STORE_DB_COUNT] = {"meta",    "directory", "tokens",
+						     "objects", "reported",  "proofs"};
 
 static enum err_code fail(struct err *e, const char *what, int rc)
 {

@@ -116,6 +116,14 @@ bool token_hash_parse(const char *hex, size_t len, struct token_hash *out)
 
 static const char crockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
+void renewal_id_of(const struct token_hash *hash, char out[RENEWAL_ID_LEN + 1])
+{
+	char hex[TOKEN_HEX_LEN + 1];
+
+	token_hash_print(hash, hex);
+	snprintf(out, RENEWAL_ID_LEN + 1, "rnw_%.24s", hex);
+}
+
 void command_id_generate(int64_t unix_ms, struct command_id *out)
 {
 	uint8_t random[10];

@@ -17,6 +17,7 @@
 #define TOKEN_TEXT_LEN (3 + 64) /* "tk_" and 48 random bytes in base64url */
 #define TOKEN_HASH_BYTES 32
 #define TOKEN_HEX_LEN (2 * TOKEN_HASH_BYTES)
+#define RENEWAL_ID_LEN (4 + 24) /* "rnw_" and the first digits of the new token's hash */
 #define COMMAND_ID_LEN (4 + 26) /* "cmd_" and a ULID */
 
 struct worker_id {
@@ -58,6 +59,10 @@ bool token_hash_equal(const struct token_hash *a,
 		      const struct token_hash *b); /* constant time */
 void token_hash_print(const struct token_hash *hash, char hex[TOKEN_HEX_LEN + 1]);
 bool token_hash_parse(const char *hex, size_t len, struct token_hash *out);
+
+/* Names the renewal that brings this token, so that an acknowledgement can be matched by
+ * whoever knows the hash: it needs to be kept nowhere. */
+void renewal_id_of(const struct token_hash *hash, char out[RENEWAL_ID_LEN + 1]);
 
 /* "cmd_" and a ULID: 48 bits of unix_ms, 80 random bits, Crockford's base32. */
 void command_id_generate(int64_t unix_ms, struct command_id *out);

@@ -17,6 +17,7 @@
 #define TOPIC_PRESENCE_BATCH "rollcall/v1/presence"
 #define TOPIC_HEARTBEAT "rollcall/v1/heartbeat"
 #define TOPIC_AUDIT "rollcall/v1/audit"
+#define TOPIC_TOKEN "rollcall/v1/token"
 #define TOPIC_OWN_PREFIX "rollcall/v1/" /* only the plugin and control users write below it */
 
 /* X(NAME, last part, may its worker publish it, may its worker subscribe to it) */

@@ -672,7 +672,7 @@ static void elder_of_a_closed_heir_is_not_waited_for(void **state)
 	assert_int_equal(basic_auth(&world, &old, "tk_old"), MOSQ_ERR_SUCCESS);
 	turn(&world);
 	assert_int_equal(basic_auth(&world, &new, TOKEN), MOSQ_ERR_SUCCESS);
-	conn_tokens_changed(&world.p.conns, &one);
+	conn_tokens_changed(&world.p.conns, &both, &one);
 	turns(&world, 5);
 	assert_told("online online offline/revoked");
 	assert_null(expiry_first(&world.p.conns.expiries));
