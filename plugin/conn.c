@@ -443,12 +443,27 @@ static const struct dir_token *token_of_role(const struct dir_entry *entry,
 	return NULL;
 }
 
-/* Was it replaced by this change, rather than before the session began? */
-static bool just_replaced(const struct dir_entry *before, const struct dir_token *token)
+static bool had_role(const struct dir_entry *entry, const struct dir_token *token,
+		     enum token_role role)
 {
-	const struct dir_token *was = dir_entry_token(before, &token->hash);
+	const struct dir_token *known = dir_entry_token(entry, &token->hash);
 
-	return token->role == TOKEN_PREVIOUS && was != NULL && was->role != TOKEN_PREVIOUS;
+	return known != NULL && known->role == role;
+}
+
+/* The token that this one, the session's, has been renewed by with this change; NULL: it was
+ * not. One that was `previous` before was so when the session began, and a new token that was
+ * never pending did not come by a renewal. */
+static const struct dir_token *renewed_by(const struct dir_entry *before,
+					  const struct dir_entry *entry,
+					  const struct dir_token *token)
+{
+	const struct dir_token *current = token_of_role(entry, TOKEN_CURRENT);
+
+	return token->role == TOKEN_PREVIOUS && !had_role(before, token, TOKEN_PREVIOUS) &&
+			       current != NULL && had_role(before, current, TOKEN_PENDING)
+		       ? current
+		       : NULL;
 }
 
 /* The token that the session goes on with; NULL: none is left. */
@@ -456,15 +471,13 @@ static const struct dir_token *token_after(const struct session *s,
 					   const struct dir_entry *before,
 					   const struct dir_entry *entry)
 {
-	const struct dir_token *token = dir_entry_token(entry, &s->held), *current;
+	const struct dir_token *token = dir_entry_token(entry, &s->held), *renewed;
 
 	/* What it had acknowledged was given up since; its own may still be good. */
 	if (token == NULL)
 		token = dir_entry_token(entry, &s->token);
-	if (token == NULL || !just_replaced(before, token))
-		return token;
-	current = token_of_role(entry, TOKEN_CURRENT);
-	return current != NULL ? current : token;
+	renewed = token != NULL ? renewed_by(before, entry, token) : NULL;
+	return renewed != NULL ? renewed : token;
 }
 
 static bool hold(struct connset *set, struct session *s, const struct dir_token *token)
