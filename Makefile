@@ -41,12 +41,14 @@ PROTOCOL_SRC := $(wildcard protocol/*.c)
 PLUGIN_SRC   := $(wildcard plugin/*.c)
 BRIDGE_SRC   := $(wildcard bridge/*.c)
 UNIT_SRC     := $(wildcard tests/unit/test_*.c)
+FLEET_SRC    := $(wildcard tests/bench/fleet/*.c)
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 PROTOCOL_OBJ := $(call objects,$(PROTOCOL_SRC))
 PLUGIN_OBJ   := $(call objects,$(PLUGIN_SRC))
 BRIDGE_OBJ   := $(call objects,$(BRIDGE_SRC)) $(OUT)/bridge/schema_files.o
 UNIT_BIN     := $(patsubst %.c,$(OUT)/%,$(UNIT_SRC))
+FLEET        := $(OUT)/tests/bench/fleet/fleet
 
 ## all: build the plugin and the bridge (default)
 .PHONY: all
@@ -131,6 +133,16 @@ asan: deps-test
 valgrind: deps-test all
 	ROLLCALL_TEST_VALGRIND=1 $(PYTHON) -m pytest tests/integration -m "not timing" $(PYTEST_ARGS)
 
+# The load harness of the benchmarks.
+$(FLEET): $(call objects,$(FLEET_SRC)) $(OUT)/libprotocol.a
+	$(CC) -o $@ $^ $(ALL_LDFLAGS)
+
+## bench: measure against bare Mosquitto (BENCH="connect publish" picks some; see docs/performance.md)
+.PHONY: bench
+bench: deps-test
+	@$(MAKE) --no-print-directory all $(FLEET) >&2
+	@$(PYTHON) tests/bench/run.py $(BENCH)
+
 # ---- running -----------------------------------------------------------------------------
 
 ## run: install what is missing, build, start everything in the foreground (Ctrl-C stops it)
@@ -160,7 +172,8 @@ install: all
 
 # ---- lint --------------------------------------------------------------------------------
 
-C_FILES := $(wildcard protocol/*.[ch] plugin/*.[ch] bridge/*.[ch] tests/unit/*.[ch] examples/*/*.c)
+C_FILES := $(wildcard protocol/*.[ch] plugin/*.[ch] bridge/*.[ch] tests/unit/*.[ch] \
+	tests/bench/fleet/*.[ch] examples/*/*.c)
 
 ## lint: formatting, static analysis, exported symbols, include layers, scripts
 .PHONY: lint

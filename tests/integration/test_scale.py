@@ -2,15 +2,14 @@
 """Ten thousand connected workers: reading all of them costs no query and no message per worker."""
 
 import contextlib
-import datetime
 import os
 import sys
 import time
 
 import pytest
 
-from harness.fleet import Fleet, raise_open_files
-from harness.identity import new_identity, token_hash
+from harness.fleet import Fleet, insert_workers, raise_open_files
+from harness.identity import new_identity
 from harness.observer import Observer
 from harness.settings import VALGRIND
 from harness.site import Site
@@ -20,25 +19,6 @@ WORKERS = 10_000
 READS = 20
 
 pytestmark = pytest.mark.skipif(VALGRIND, reason="a fleet is too much for valgrind")
-
-
-def insert_workers(site, identities):
-    """As that many registrations would have left them, without the wait for each."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    later = now + datetime.timedelta(days=90)
-    first = site.database.value("SELECT n FROM directory_state") + 1
-    with site.server.connect(site.database.name) as connection, connection.cursor() as cursor:
-        cursor.execute("BEGIN")
-        cursor.executemany(
-            "INSERT INTO workers (id, name, status, revision, created_at) VALUES "
-            "(%s, %s, 'active', %s, %s)",
-            [(i.worker_id, f"worker {n}", first + n, now) for n, i in enumerate(identities)])
-        cursor.executemany(
-            "INSERT INTO tokens (worker_id, hash, role, created_at, expires_at) VALUES "
-            "(%s, %s, 'current', %s, %s)",
-            [(i.worker_id, token_hash(i.token), now, later) for i in identities])
-        cursor.execute("UPDATE directory_state SET n = n + %s", (len(identities),))
-        cursor.execute("COMMIT")
 
 
 class MessageCount:
