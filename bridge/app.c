@@ -9,11 +9,13 @@
 #include "bridge/directory.h"
 #include "bridge/engine_state.h"
 #include "bridge/http_server.h"
+#include "bridge/identity.h"
 #include "bridge/inbox.h"
 #include "bridge/loop.h"
 #include "bridge/metric.h"
 #include "bridge/migrate.h"
 #include "bridge/mirror.h"
+#include "bridge/pwhash.h"
 #include "bridge/roster.h"
 #include "bridge/scheduler.h"
 #include "bridge/user.h"
@@ -37,7 +39,8 @@ struct part {
 		app->field = NULL;                                                             \
 	}
 
-PART(users, users_new, users_free)
+PART(pwhash, pwhash_new, pwhash_free)
+PART(identity, identity_new, identity_free)
 PART(roster, roster_new, roster_free)
 PART(broker, broker_new, broker_free)
 PART(control, control_new, control_free)
@@ -81,7 +84,7 @@ static void database_prepared(void *arg, struct err *e)
 		loop_stop(app->loop);
 		return;
 	}
-	users_refresh(app->users);
+	identity_refresh(app->identity);
 	roster_refresh(app->roster);
 }
 
@@ -111,6 +114,7 @@ static void stop_jobs(struct app *app)
 	scheduler_stop(app->scheduler);
 	metrics_stop(app->metrics);
 	broker_stop(app->broker); /* whoever waits for an answer of the plugin is told now */
+	pwhash_close(app->pwhash);
 	db_pool_close(app->db);
 }
 
@@ -118,7 +122,8 @@ static void stop_jobs(struct app *app)
 static const struct part parts[] = {
 	{"loop",          start_loop,          stop_loop         },
 	{"db",            start_db,            stop_db           },
-	{"users",         start_users,         stop_users        },
+	{"pwhash",        start_pwhash,        stop_pwhash       },
+	{"identity",      start_identity,      stop_identity     },
 	{"roster",        start_roster,        stop_roster       },
 	{"broker",        start_broker,        stop_broker       },
 	{"control",       start_control,       stop_control      },

@@ -9,7 +9,8 @@ struct app {
 	struct config config;
 	struct loop *loop;
 	struct db_pool *db;
-	struct users *users;                 /* dashboard users and their `ver`, in memory */
+	struct pwhash *pwhash;               /* the thread for passwords */
+	struct identity *identity;           /* users, keys, ended sessions, in memory */
 	struct roster *roster;               /* worker records */
 	struct broker *broker;               /* connection to Mosquitto */
 	struct control *control;             /* control commands and their answers */

@@ -45,7 +45,7 @@ struct issue {
 	struct err failure; /* why it was not delivered */
 	command_issued_f issued;
 	void *arg;
-	char *texts[5]; /* copies of the row's */
+	char *texts[6]; /* copies of the row's */
 };
 
 /* ---- issuing ----------------------------------------------------------------------------- */
@@ -160,8 +160,8 @@ static enum err_code add(struct db *db, void *arg, struct err *e)
 /* False: out of memory. */
 static bool copy_texts(struct issue *i)
 {
-	const char **fields[] = {&i->row.type, &i->row.payload, &i->row.target, &i->row.actor,
-				 &i->row.address};
+	const char **fields[] = {&i->row.type,  &i->row.payload, &i->row.target,
+				 &i->row.actor, &i->row.address, &i->row.request_id};
 
 	for (size_t k = 0; k < ARRAY_LEN(fields); k++) {
 		if (*fields[k] == NULL)

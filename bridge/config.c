@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/config.h"
 
+#include "bridge/address.h"
 #include "protocol/topics.h"
 
 #include <errno.h>
@@ -43,6 +44,9 @@ struct option {
 static const struct option options[] = {
 	TEXT("HTTP_BIND", http_bind, "127.0.0.1", 1, 255, "address on which REST is served"),
 	INT("HTTP_PORT", http_port, "8080", 1, 65535, "port on which REST is served"),
+	TEXT("TRUSTED_PROXIES", trusted_proxies, "", 0, 1024,
+	     "addresses and networks, with commas between them, whose X-Forwarded-For and "
+	     "X-Forwarded-Proto are believed"),
 	TEXT("DB_SOCKET", db_socket, "", 0, 107,
 	     "MariaDB's Unix socket; takes precedence over the host"),
 	TEXT("DB_HOST", db_host, "127.0.0.1", 0, 255, "MariaDB's host"),
@@ -272,6 +276,10 @@ static enum err_code check(const struct config *config, struct err *e)
 	if (!one_of(config->log_format, formats))
 		return err_set(e, ERR_INVALID_REQUEST,
 			       "ROLLCALL_LOG_FORMAT: must be text or json");
+	if (!address_list_valid(config->trusted_proxies))
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "ROLLCALL_TRUSTED_PROXIES: must be addresses or networks "
+			       "(10.0.0.0/8) with commas between them");
 	if (!topic_root_valid(config->topic_root))
 		return err_set(e, ERR_INVALID_REQUEST,
 			       "ROLLCALL_TOPIC_ROOT: '%.40s' cannot be the root of the "

@@ -16,7 +16,8 @@
 struct config {
 	char *http_bind;
 	int64_t http_port;
-	char *db_socket; /* "": by host and port */
+	char *trusted_proxies; /* address.h */
+	char *db_socket;       /* "": by host and port */
 	char *db_host;
 	int64_t db_port;
 	char *db_name, *db_user, *db_password;

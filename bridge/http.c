@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* A body that is too large is read and thrown away up to this size, because a client that still
@@ -122,12 +123,14 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 		request_free(rh);
 }
 
-static void set_address(struct request_http *rh)
+static void set_peer(struct request_http *rh)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(rh->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	const struct sockaddr *addr = info != NULL ? info->client_addr : NULL;
 
+	rh->rq.secure =
+		MHD_get_connection_info(rh->connection, MHD_CONNECTION_INFO_PROTOCOL) != NULL;
 	if (addr == NULL)
 		return;
 	if (addr->sa_family == AF_INET)
@@ -160,7 +163,7 @@ static bool begin(struct request_http *rh, const char *method)
 	rh->phase = REQUEST_READING;
 	/* The method's text dies with the connection, the request may outlive it. */
 	snprintf(rh->method_text, sizeof(rh->method_text), "%s", method);
-	set_address(rh);
+	set_peer(rh);
 	request_begin(rh, routes, routes_len);
 	MHD_get_connection_values(rh->connection, MHD_HEADER_KIND, add_size, &header_len);
 	if (header_len > HEADER_MAX)
@@ -284,6 +287,30 @@ const char *request_header(const struct request *rq, const char *name)
 	if (rq->http->connection == NULL)
 		return NULL;
 	return MHD_lookup_connection_value(rq->http->connection, MHD_HEADER_KIND, name);
+}
+
+struct collector {
+	const char *name;
+	struct buf *out;
+};
+
+static enum MHD_Result collect(void *cls, enum MHD_ValueKind kind, const char *key,
+			       const char *value)
+{
+	const struct collector *c = cls;
+
+	(void)kind;
+	if (strcasecmp(key, c->name) == 0 && value != NULL)
+		buf_printf(c->out, "%s%s", c->out->len > 0 ? "," : "", value);
+	return MHD_YES;
+}
+
+void request_header_all(const struct request *rq, const char *name, struct buf *out)
+{
+	struct collector c = {name, out};
+
+	if (rq->http->connection != NULL)
+		MHD_get_connection_values(rq->http->connection, MHD_HEADER_KIND, collect, &c);
 }
 
 /* ---- start and stop -----------------------------------------------------------------------

@@ -42,6 +42,9 @@ struct principal {
 	unsigned scopes;          /* what they may: bits of enum scope */
 	enum role role;           /* of a user */
 	int64_t expires_ms;       /* of the session or the key; 0: never */
+	int64_t ver;              /* the user's when the session began; 0: it is a key */
+	char jti[33];             /* names the session */
+	struct token_hash key;    /* the API key's */
 };
 
 struct request {
@@ -51,7 +54,8 @@ struct request {
 	const char *param; /* the path's other placeholder ({client}, {command}, …) or NULL */
 	struct json_object *body;  /* parsed JSON; NULL when the request had none */
 	char id[33];               /* X-Request-Id */
-	char address[64];          /* the client's, for the audit trail */
+	char address[64];          /* the client's, past the proxies that are trusted */
+	bool secure;               /* it came by TLS, to us or to such a proxy */
 	struct request_http *http; /* http.c's own part */
 };
 
@@ -81,8 +85,11 @@ enum err_code request_query_only(const struct request *rq, const char *const nam
 /* Equal for equal queries. */
 uint64_t request_query_hash(const struct request *rq);
 
-/* A request header's value, NULL if absent. */
+/* A request header's value, NULL if absent; the first one if it is there several times. */
 const char *request_header(const struct request *rq, const char *name);
+
+/* All values of a header that may be there several times, with commas between them. */
+void request_header_all(const struct request *rq, const char *name, struct buf *out);
 
 /* Adds a header to the answer to come. Values are copied. */
 void respond_header(struct request *rq, const char *name, const char *value);

@@ -12,6 +12,7 @@
 #define HTTP_BODY_MAX ((size_t)1024 * 1024)
 #define HTTP_BODY_MAX_OPEN ((size_t)256 * 1024) /* of whoever comes along */
 #define HTTP_HEADERS_MAX 12
+#define HTTP_FORWARDED_MAX ((size_t)4096) /* of X-Forwarded-For */
 
 struct MHD_Connection;
 

@@ -1,115 +1,207 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/login_limit.h"
 
+#include "bridge/address.h"
 #include "protocol/htab.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Whoever has so many addresses is not stopped by counting them. */
-#define GUESSERS_MAX 10000
+/* The thread for passwords gets nowhere near as many failures in a minute. */
+#define COUNTS_MAX 10000
 #define WINDOW_US (LOGIN_WINDOW_S * INT64_C(1000000))
 #define KEY_SIZE 160
 
-struct guesser {
-	char key[KEY_SIZE]; /* address and user name */
+/* Of a place, or of a user name at a place. */
+struct count {
+	char key[KEY_SIZE]; /* "PLACE" or "PLACE NAME" */
 	int failures;
+	int under_way;    /* of a place */
 	int64_t began_us; /* of the minute that counts */
 };
 
-struct login_limit {
-	struct htab guessers;
-	int under_way;
+struct known {
+	uint64_t pair; /* hash, with a seed that is different each time the bridge starts */
+	int64_t used;
 };
 
-static uint64_t hash_guesser(const void *item)
+struct login_limit {
+	struct htab counts;
+	int under_way;
+	struct known known[LOGINS_KNOWN];
+	int64_t uses;
+};
+
+static uint64_t hash_count(const void *item)
 {
-	return htab_hash_str(((const struct guesser *)item)->key);
+	return htab_hash_str(((const struct count *)item)->key);
 }
 
 static bool has_key(const void *item, const void *key)
 {
-	return strcmp(((const struct guesser *)item)->key, key) == 0;
+	return strcmp(((const struct count *)item)->key, key) == 0;
 }
 
-static struct guesser *find(struct login_limit *l, const char *name, const char *address,
-			    char key[KEY_SIZE])
+static void place_key(const char *address, char key[KEY_SIZE])
 {
-	snprintf(key, KEY_SIZE, "%s %s", address, name);
-	return htab_find(&l->guessers, htab_hash_str(key), has_key, key);
+	char place[ADDRESS_SIZE];
+
+	address_place(address, place);
+	snprintf(key, KEY_SIZE, "%s", place);
 }
 
-static void drop(struct login_limit *l, struct guesser *g)
+static void pair_key(const char *name, const char *address, char key[KEY_SIZE])
 {
-	htab_remove(&l->guessers, g);
-	free(g);
+	char place[ADDRESS_SIZE];
+
+	address_place(address, place);
+	snprintf(key, KEY_SIZE, "%s %s", place, name);
 }
 
-/* Drops those whose minute is over, into a new table: removing moves entries about. */
+static bool is_over(const struct count *c, int64_t now_us)
+{
+	return now_us - c->began_us >= WINDOW_US;
+}
+
+static struct count *find(const struct login_limit *l, const char *key)
+{
+	return htab_find(&l->counts, htab_hash_str(key), has_key, key);
+}
+
+/* Drops those that say nothing any more, into a new table: removing moves entries about. */
 static void sweep(struct login_limit *l, int64_t now_us)
 {
 	struct htab kept;
-	struct guesser *g;
+	struct count *c;
 	size_t pos = 0;
 
-	htab_init(&kept, hash_guesser);
-	while ((g = htab_next(&l->guessers, &pos)) != NULL)
-		if (now_us - g->began_us >= WINDOW_US || !htab_add(&kept, g))
-			free(g);
-	htab_fini(&l->guessers);
-	l->guessers = kept;
+	htab_init(&kept, hash_count);
+	while ((c = htab_next(&l->counts, &pos)) != NULL)
+		if ((is_over(c, now_us) && c->under_way == 0) || !htab_add(&kept, c))
+			free(c);
+	htab_fini(&l->counts);
+	l->counts = kept;
 }
 
-static struct guesser *add(struct login_limit *l, const char *key, int64_t now_us)
+/* Finds or makes it, its minute begun anew if it was over. NULL: no room, so nothing counts. */
+static struct count *get(struct login_limit *l, const char *key, int64_t now_us)
 {
-	struct guesser *g;
+	struct count *c = find(l, key);
 
-	if (l->guessers.len >= GUESSERS_MAX)
+	if (c == NULL && l->counts.len >= COUNTS_MAX)
 		sweep(l, now_us);
-	if (l->guessers.len >= GUESSERS_MAX || (g = calloc(1, sizeof(*g))) == NULL)
-		return NULL;
-	memcpy(g->key, key, KEY_SIZE);
-	g->began_us = now_us;
-	if (htab_add(&l->guessers, g))
-		return g;
-	free(g);
-	return NULL;
+	if (c == NULL && l->counts.len < COUNTS_MAX && (c = calloc(1, sizeof(*c))) != NULL) {
+		memcpy(c->key, key, strlen(key) + 1);
+		c->began_us = now_us;
+		if (!htab_add(&l->counts, c)) {
+			free(c);
+			c = NULL;
+		}
+	}
+	if (c != NULL && is_over(c, now_us)) {
+		c->failures = 0;
+		c->began_us = now_us;
+	}
+	return c;
+}
+
+/* ---- who was here before ----------------------------------------------------------------- */
+
+bool login_limit_knows(const struct login_limit *l, const char *name, const char *address)
+{
+	char key[KEY_SIZE];
+	uint64_t pair;
+
+	pair_key(name, address, key);
+	pair = htab_hash_str(key);
+	for (size_t i = 0; i < LOGINS_KNOWN; i++)
+		if (l->known[i].used > 0 && l->known[i].pair == pair)
+			return true;
+	return false;
+}
+
+/* In the place of the same pair, or else of the one that was not used for longest. */
+static void remember(struct login_limit *l, const char *key)
+{
+	const uint64_t pair = htab_hash_str(key);
+	struct known *oldest = l->known;
+
+	for (size_t i = 0; i < LOGINS_KNOWN; i++) {
+		if (l->known[i].pair == pair) {
+			oldest = &l->known[i];
+			break;
+		}
+		if (l->known[i].used < oldest->used)
+			oldest = &l->known[i];
+	}
+	*oldest = (struct known){pair, ++l->uses};
+}
+
+/* ---- an attempt -------------------------------------------------------------------------- */
+
+static int64_t seconds_left(const struct count *c, int64_t now_us)
+{
+	return (c->began_us + WINDOW_US - now_us + 999999) / 1000000;
+}
+
+static bool crowded(const struct login_limit *l, const struct count *place)
+{
+	return l->under_way >= LOGINS_AT_ONCE ||
+	       (place != NULL && place->under_way >= LOGINS_PER_PLACE);
 }
 
 int64_t login_limit_begin(struct login_limit *l, const char *name, const char *address,
 			  int64_t now_us)
 {
+	const bool known = login_limit_knows(l, name, address);
+	const struct count *pair;
+	struct count *place;
 	char key[KEY_SIZE];
-	struct guesser *g = find(l, name, address, key);
 
-	if (g != NULL && now_us - g->began_us >= WINDOW_US) {
-		drop(l, g);
-		g = NULL;
-	}
-	if (g != NULL && g->failures >= LOGIN_FAILURES_MAX)
-		return (g->began_us + WINDOW_US - now_us + 999999) / 1000000;
-	if (l->under_way >= LOGINS_AT_ONCE)
+	pair_key(name, address, key);
+	pair = find(l, key);
+	if (pair != NULL && !is_over(pair, now_us) && pair->failures >= LOGIN_FAILURES_MAX)
+		return seconds_left(pair, now_us);
+	place_key(address, key);
+	place = get(l, key, now_us);
+	if (!known && place != NULL && place->failures >= LOGIN_PLACE_FAILURES_MAX)
+		return seconds_left(place, now_us);
+	/* Those who are known have as much room again, so that strangers cannot take it all. */
+	if (crowded(l, place) && (!known || l->under_way >= 2 * LOGINS_AT_ONCE ||
+				  (place != NULL && place->under_way >= 2 * LOGINS_PER_PLACE)))
 		return 1;
 	l->under_way++;
+	if (place != NULL)
+		place->under_way++;
 	return 0;
 }
 
 void login_limit_end(struct login_limit *l, const char *name, const char *address,
 		     enum login_outcome outcome, int64_t now_us)
 {
-	char key[KEY_SIZE] = "";
-	struct guesser *g = find(l, name, address, key);
+	char place_of[KEY_SIZE], pair_of[KEY_SIZE];
+	struct count *place, *pair;
 
+	place_key(address, place_of);
+	pair_key(name, address, pair_of);
 	l->under_way--;
-	if (outcome == LOGIN_FITS && g != NULL)
-		drop(l, g);
-	if (outcome != LOGIN_FAILS)
-		return;
-	if (g == NULL)
-		g = add(l, key, now_us);
-	if (g != NULL)
-		g->failures++;
+	place = find(l, place_of);
+	if (place != NULL && place->under_way > 0)
+		place->under_way--;
+	if (outcome == LOGIN_FITS) {
+		pair = find(l, pair_of);
+		if (pair != NULL)
+			pair->failures = 0;
+		remember(l, pair_of);
+	} else if (outcome == LOGIN_FAILS) {
+		place = get(l, place_of, now_us);
+		if (place != NULL)
+			place->failures++;
+		pair = get(l, pair_of, now_us);
+		if (pair != NULL)
+			pair->failures++;
+	}
 }
 
 struct login_limit *login_limit_new(struct err *e)
@@ -119,19 +211,19 @@ struct login_limit *login_limit_new(struct err *e)
 	if (l == NULL)
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	else
-		htab_init(&l->guessers, hash_guesser);
+		htab_init(&l->counts, hash_count);
 	return l;
 }
 
 void login_limit_free(struct login_limit *l)
 {
-	struct guesser *g;
+	struct count *c;
 	size_t pos = 0;
 
 	if (l == NULL)
 		return;
-	while ((g = htab_next(&l->guessers, &pos)) != NULL)
-		free(g);
-	htab_fini(&l->guessers);
+	while ((c = htab_next(&l->counts, &pos)) != NULL)
+		free(c);
+	htab_fini(&l->counts);
 	free(l);
 }

@@ -4,7 +4,7 @@
 #include "bridge/logging.h"
 #include "bridge/loop.h"
 #include "bridge/migrate.h"
-#include "bridge/user_add.h"
+#include "bridge/user_command.h"
 #include "protocol/log.h"
 
 #include <sodium.h>
@@ -50,11 +50,16 @@ static void fill_help(struct buf *out)
 		"  serve                      REST for the fleet (default)\n"
 		"  migrate                    bring the database to this version's shape, and "
 		"end\n"
-		"  user add NAME --role ROLE  add a dashboard user (admin or viewer); the "
-		"password\n"
-		"                             comes from ROLLCALL_USER_PASSWORD, or is asked "
-		"for,\n"
-		"                             or is read from standard input; an empty one is\n"
+		"  user add NAME --role ROLE  add a dashboard user (admin or viewer)\n"
+		"  user list                  names, roles, since when\n"
+		"  user set-password NAME     for one who forgot theirs; ends their sessions\n"
+		"  user set-role NAME --role ROLE\n"
+		"  user delete NAME\n"
+		"                             a password comes from ROLLCALL_USER_PASSWORD, or "
+		"is "
+		"asked\n"
+		"                             for, or is read from standard input; an empty "
+		"one is\n"
 		"                             replaced by a random one that is printed\n"
 		"  --check-config             print the configuration in force, secrets "
 		"masked\n"
@@ -124,7 +129,7 @@ static int run(const struct config *config, const struct arguments *args)
 	const char *command = args->words_len > 0 ? args->words[0] : "serve";
 
 	if (strcmp(command, "user") == 0)
-		return user_add_command(config, args->words + 1, args->words_len - 1);
+		return user_command(config, args->words + 1, args->words_len - 1);
 	if (args->words_len > 1)
 		return usage();
 	if (strcmp(command, "serve") == 0)

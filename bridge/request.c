@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* A request on its way in: what is checked before a handler sees it. */
+#include "bridge/address.h"
 #include "bridge/app.h"
 #include "bridge/auth.h"
 #include "bridge/http_request.h"
@@ -102,6 +103,30 @@ static enum err_code check_content_type(struct request_http *rh, struct err *e)
 	return ERR_OK;
 }
 
+/* Looks past the proxies that are trusted: where it comes from, and whether by TLS. */
+static void set_origin(struct request *rq)
+{
+	const char *proxies = rq->app->config.trusted_proxies;
+	char peer[sizeof(rq->address)];
+	struct buf values;
+
+	if (*proxies == '\0')
+		return;
+	memcpy(peer, rq->address, sizeof(peer));
+	buf_init(&values, HTTP_FORWARDED_MAX);
+	request_header_all(rq, "X-Forwarded-For", &values);
+	address_of_client(proxies, peer, values.failed ? NULL : values.data, rq->address);
+	buf_reset(&values);
+	request_header_all(rq, "X-Forwarded-Proto", &values);
+	if (!rq->secure && values.len > 0 && !values.failed && address_listed(proxies, peer)) {
+		const char *last = strrchr(values.data, ',');
+
+		last = last != NULL ? last + 1 : values.data;
+		rq->secure = strcasecmp(last + strspn(last, " "), "https") == 0;
+	}
+	buf_fini(&values);
+}
+
 static enum err_code begin(struct request_http *rh, const struct route routes[], size_t len,
 			   struct err *e)
 {
@@ -120,6 +145,7 @@ void request_begin(struct request_http *rh, const struct route routes[], size_t 
 {
 	rh->method = method_of(rh->method_text);
 	set_id(&rh->rq);
+	set_origin(&rh->rq);
 	begin(rh, routes, len, &rh->early);
 }
 

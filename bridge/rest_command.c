@@ -261,6 +261,7 @@ static enum err_code issue(struct order *o, struct err *e)
 		.target = "any",
 		.actor = rq->who.name,
 		.address = rq->address,
+		.request_id = rq->id,
 	};
 
 	if (o->wait_s > 0 && command_watch(rq->app->commands, &o->id, o->wait_s * 1000, on_done,

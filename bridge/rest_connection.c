@@ -98,6 +98,7 @@ static enum err_code record_kick(struct db *db, void *arg, struct err *e)
 		.event = "kicked",
 		.actor = kick->rq->who.name,
 		.address = kick->rq->address,
+		.request_id = kick->rq->id,
 		.detail = json_object_to_json_string(kick->detail),
 	};
 

@@ -2,11 +2,11 @@
 /* GET /livez: the process turns its loop. GET /readyz: it can do all of its work. */
 #include "bridge/app.h"
 #include "bridge/db.h"
+#include "bridge/identity.h"
 #include "bridge/loop.h"
 #include "bridge/mirror.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
-#include "bridge/user.h"
 #include "protocol/jwrite.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static void answer(struct readiness *r, bool database)
 	struct jwrite w;
 	struct buf body;
 
-	database = database && users_loaded(app->users) && roster_loaded(app->roster);
+	database = database && identity_loaded(app->identity) && roster_loaded(app->roster);
 	buf_init(&body, ANSWER_MAX);
 	jwrite_begin(&w, &body);
 	jwrite_object(&w, NULL);

@@ -30,6 +30,7 @@ struct worker_change *change_of_request(struct request *rq)
 	c->id = rq->worker;
 	snprintf(c->actor, sizeof(c->actor), "%s", rq->who.name);
 	snprintf(c->address, sizeof(c->address), "%s", rq->address);
+	snprintf(c->request_id, sizeof(c->request_id), "%s", rq->id);
 	return c;
 }
 

@@ -8,6 +8,16 @@ const struct route routes[] = {
 
 	{HTTP_POST,   "/auth/login",                         SCOPE_OPEN,      rest_login           },
 	{HTTP_GET,    "/auth/me",                            SCOPE_SIGNED_IN, rest_me              },
+	{HTTP_POST,   "/auth/logout",                        SCOPE_SESSION,   rest_logout          },
+	{HTTP_POST,   "/auth/password",                      SCOPE_SESSION,   rest_password        },
+
+	{HTTP_GET,    "/users",			      SCOPE_ADMIN,     rest_user_list       },
+	{HTTP_POST,   "/users",			      SCOPE_ADMIN,     rest_user_add        },
+	{HTTP_PATCH,  "/users/{name}",                       SCOPE_ADMIN,     rest_user_change     },
+	{HTTP_DELETE, "/users/{name}",                       SCOPE_ADMIN,     rest_user_delete     },
+	{HTTP_GET,    "/keys",			       SCOPE_ADMIN,     rest_key_list        },
+	{HTTP_POST,   "/keys",			       SCOPE_ADMIN,     rest_key_add         },
+	{HTTP_DELETE, "/keys/{key}",                         SCOPE_ADMIN,     rest_key_delete      },
 
 	{HTTP_GET,    "/workers",                            SCOPE_READ,      rest_worker_list     },
 	{HTTP_POST,   "/workers",                            SCOPE_WORKERS,   rest_worker_create   },

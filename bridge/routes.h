@@ -14,6 +14,19 @@ enum err_code rest_readyz(struct request *rq, struct err *e);
 /* rest_auth.c */
 enum err_code rest_login(struct request *rq, struct err *e);
 enum err_code rest_me(struct request *rq, struct err *e);
+enum err_code rest_logout(struct request *rq, struct err *e);
+enum err_code rest_password(struct request *rq, struct err *e);
+
+/* rest_user.c */
+enum err_code rest_user_list(struct request *rq, struct err *e);
+enum err_code rest_user_add(struct request *rq, struct err *e);
+enum err_code rest_user_change(struct request *rq, struct err *e);
+enum err_code rest_user_delete(struct request *rq, struct err *e);
+
+/* rest_key.c */
+enum err_code rest_key_list(struct request *rq, struct err *e);
+enum err_code rest_key_add(struct request *rq, struct err *e);
+enum err_code rest_key_delete(struct request *rq, struct err *e);
 
 /* rest_worker.c */
 enum err_code rest_worker_create(struct request *rq, struct err *e);

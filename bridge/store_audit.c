@@ -5,8 +5,8 @@
 #include "protocol/clock.h"
 
 static const char sql_add[] =
-	"INSERT INTO token_log (worker_id, at, event, code, actor, address, detail, count)"
-	" VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+	"INSERT INTO token_log (worker_id, at, event, code, actor, address, request_id, "
+	"detail, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 enum err_code store_audit_add(struct db *db, const struct audit_row *row, struct err *e)
 {
@@ -18,6 +18,7 @@ enum err_code store_audit_add(struct db *db, const struct audit_row *row, struct
 	stmt_str(q, row->code);
 	stmt_str(q, row->actor);
 	stmt_str(q, row->address);
+	stmt_str(q, row->request_id);
 	stmt_str(q, row->detail);
 	stmt_i64(q, row->count != 0 ? row->count : 1);
 	stmt_exec(q);

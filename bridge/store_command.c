@@ -85,6 +85,7 @@ static enum err_code audit(struct db *db, const struct worker_id *worker,
 	if (asked != NULL) {
 		row.actor = asked->actor;
 		row.address = asked->address;
+		row.request_id = asked->request_id;
 	}
 	code = detail.failed ? err_set(e, ERR_OUT_OF_MEMORY, NULL)
 			     : store_audit_add(db, &row, e);

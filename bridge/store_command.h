@@ -14,7 +14,7 @@ struct command_row {
 	const char *type;
 	const char *payload; /* JSON text */
 	const char *target;
-	const char *actor, *address; /* who asked */
+	const char *actor, *address, *request_id; /* who asked */
 	int64_t created_ms, expires_ms;
 };
 

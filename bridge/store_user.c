@@ -2,23 +2,29 @@
 #include "bridge/store_user.h"
 
 #include "bridge/stmt.h"
-#include "protocol/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Few rows, by the primary key. */
-static const char SQL_LIST[] = "SELECT name, role, ver FROM users ORDER BY name";
-static const char SQL_GET[] = "SELECT name, role, ver, password_hash FROM users WHERE name = ?";
-static const char SQL_COUNT[] = "SELECT COUNT(*) FROM users";
+static const char SQL_LIST[] = "SELECT name, role, ver, created_at FROM users ORDER BY name";
+static const char SQL_GET[] =
+	"SELECT name, role, ver, created_at, password_hash FROM users WHERE name = ?";
+static const char SQL_COUNT[] =
+	"SELECT COUNT(*), COUNT(IF(role = 'admin', 1, NULL)) FROM users";
 static const char SQL_ADD[] =
 	"INSERT INTO users (name, role, password_hash, ver, password_initial, created_at) "
-	"VALUES (?, ?, ?, 1, ?, ?)";
-/* Two bridges may start at once: the second one's insert finds a row. */
-static const char SQL_ADD_FIRST[] =
-	"INSERT INTO users (name, role, password_hash, ver, password_initial, created_at) "
-	"SELECT ?, ?, ?, 1, ?, ? FROM DUAL WHERE NOT EXISTS (SELECT 1 FROM users)";
+	"VALUES (?, ?, ?, ?, ?, ?)";
+static const char SQL_CHANGE[] = "UPDATE users SET role = ?, ver = ? WHERE name = ?";
+static const char SQL_PASSWORD[] =
+	"UPDATE users SET password_hash = ?, password_initial = FALSE WHERE name = ?";
+static const char SQL_DELETE[] = "DELETE FROM users WHERE name = ?";
+
+static const char *role_text(enum role role)
+{
+	return role == ROLE_ADMIN ? "admin" : "viewer";
+}
 
 static void read_row(struct stmt *q, struct user_row *out)
 {
@@ -28,6 +34,7 @@ static void read_row(struct stmt *q, struct user_row *out)
 	role = stmt_get_str(q, 1);
 	out->role = strcmp(role, "admin") == 0 ? ROLE_ADMIN : ROLE_VIEWER;
 	out->ver = stmt_get_i64(q, 2);
+	out->created_ms = stmt_get_time(q, 3);
 }
 
 static bool list_grow(struct user_list *list, size_t *cap)
@@ -73,21 +80,11 @@ enum err_code store_user_get(struct db *db, const char *name, struct user_secret
 	found = stmt_row(q);
 	if (found) {
 		read_row(q, &out->user);
-		snprintf(out->hash, sizeof(out->hash), "%s", stmt_get_str(q, 3));
+		snprintf(out->hash, sizeof(out->hash), "%s", stmt_get_str(q, 4));
 	}
 	if (stmt_end(q, e) == ERR_OK && !found)
 		err_set(e, ERR_NOT_FOUND, "no such user");
 	return e->code;
-}
-
-static uint64_t insert(struct stmt *q, const struct user_secret *user, bool initial)
-{
-	stmt_str(q, user->user.name);
-	stmt_str(q, user->user.role == ROLE_ADMIN ? "admin" : "viewer");
-	stmt_str(q, user->hash);
-	stmt_i64(q, initial);
-	stmt_time(q, clock_unix_ms());
-	return stmt_exec(q);
 }
 
 enum err_code store_user_add(struct db *db, const struct user_secret *user, bool initial,
@@ -95,23 +92,48 @@ enum err_code store_user_add(struct db *db, const struct user_secret *user, bool
 {
 	struct stmt *q = stmt_begin(db, SQL_ADD);
 
-	insert(q, user, initial);
+	stmt_str(q, user->user.name);
+	stmt_str(q, role_text(user->user.role));
+	stmt_str(q, user->hash);
+	stmt_i64(q, user->user.ver);
+	stmt_i64(q, initial);
+	stmt_time(q, user->user.created_ms);
+	stmt_exec(q);
 	return stmt_end(q, e);
 }
 
-enum err_code store_user_add_first(struct db *db, const struct user_secret *user, bool *added,
-				   struct err *e)
+enum err_code store_user_change(struct db *db, const struct user_secret *user, struct err *e)
 {
-	struct stmt *q = stmt_begin(db, SQL_ADD_FIRST);
+	struct stmt *q = stmt_begin(db, SQL_CHANGE);
 
-	*added = insert(q, user, true) > 0;
+	stmt_str(q, role_text(user->user.role));
+	stmt_i64(q, user->user.ver);
+	stmt_str(q, user->user.name);
+	stmt_exec(q);
+	if (stmt_end(q, e) != ERR_OK || *user->hash == '\0')
+		return e->code;
+	q = stmt_begin(db, SQL_PASSWORD);
+	stmt_str(q, user->hash);
+	stmt_str(q, user->user.name);
+	stmt_exec(q);
 	return stmt_end(q, e);
 }
 
-enum err_code store_user_count(struct db *db, int64_t *out, struct err *e)
+enum err_code store_user_delete(struct db *db, const char *name, struct err *e)
+{
+	struct stmt *q = stmt_begin(db, SQL_DELETE);
+
+	stmt_str(q, name);
+	stmt_exec(q);
+	return stmt_end(q, e);
+}
+
+enum err_code store_user_count(struct db *db, int64_t *users, int64_t *admins, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_COUNT);
+	const bool found = stmt_row(q);
 
-	*out = stmt_row(q) ? stmt_get_i64(q, 0) : 0;
+	*users = found ? stmt_get_i64(q, 0) : 0;
+	*admins = found ? stmt_get_i64(q, 1) : 0;
 	return stmt_end(q, e);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* store_user.h - SQL of the table users. Thread: the connection's. */
+/* store_user.h - SQL of the table users. Changes are part of a transaction that took `n` of the
+ * identity state first (store_identity_next()), which becomes the user's `ver`. Thread: the
+ * connection's. */
 #pragma once
 
 #include "bridge/db.h"
@@ -7,16 +9,17 @@
 
 #include <sodium.h>
 
-#define USER_NAME_MAX 64
+#define USER_NAME_MAX ACTOR_MAX
 
 struct user_row {
 	char name[USER_NAME_MAX + 1];
 	enum role role;
 	int64_t ver;
+	int64_t created_ms;
 };
 
 struct user_list {
-	struct user_row *rows; /* owned */
+	struct user_row *rows; /* owned; in order of name */
 	size_t len;
 };
 
@@ -35,8 +38,11 @@ enum err_code store_user_get(struct db *db, const char *name, struct user_secret
 enum err_code store_user_add(struct db *db, const struct user_secret *user, bool initial,
 			     struct err *e) MUST_CHECK;
 
-/* The same, but only where there is no user at all; *added tells. */
-enum err_code store_user_add_first(struct db *db, const struct user_secret *user, bool *added,
-				   struct err *e) MUST_CHECK;
+/* Writes role and `ver` of a user that is there, and the hash unless it is "". */
+enum err_code store_user_change(struct db *db, const struct user_secret *user,
+				struct err *e) MUST_CHECK;
 
-enum err_code store_user_count(struct db *db, int64_t *out, struct err *e) MUST_CHECK;
+enum err_code store_user_delete(struct db *db, const char *name, struct err *e) MUST_CHECK;
+
+enum err_code store_user_count(struct db *db, int64_t *users, int64_t *admins,
+			       struct err *e) MUST_CHECK;

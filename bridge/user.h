@@ -1,41 +1,60 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* user.h - dashboard users. Names, roles and `ver` are kept in memory, read again each second
- * and after own changes, so that checking a session needs no SQL and one that ended is refused
- * within a second. Thread: loop, but for what takes a struct db. */
+/* user.h - changes of dashboard users: commit with the next `n`, which becomes the user's `ver`
+ * and so ends their older sessions, and an audit row; then have it in memory before the answer
+ * goes out. Thread: loop, but for what takes a struct db. */
 #pragma once
 
-#include "bridge/store_user.h"
+#include "bridge/identity.h"
+#include "bridge/pwhash.h"
+#include "bridge/store_audit.h"
 
 struct app;
-struct login_limit;
-struct users;
 
-struct users *users_new(struct app *app, struct err *e) MUST_CHECK;
-void users_free(struct users *u); /* NULL is fine */
+enum user_verb {
+	USER_ADD,      /* wants role and password */
+	USER_CHANGE,   /* role, password, or both */
+	USER_PASSWORD, /* one's own password; wants `ver`, as it was when the old one fitted */
+	USER_DELETE,
+};
 
-bool users_loaded(const struct users *u);
-void users_refresh(struct users *u);
+/* One change. The caller fills the first part, and frees all with user_change_free(). */
+struct user_change {
+	char name[USER_NAME_MAX + 1];
+	bool has_role;
+	enum role role;
+	char *password;           /* owned; NULL: stays */
+	int64_t ver;              /* of USER_PASSWORD; else 0 */
+	struct audit_origin from; /* who, from where */
 
-/* Borrowed until the loop's next turn; NULL if there is none. */
-const struct user_row *users_find(const struct users *u, const char *name);
+	/* The outcome. */
+	struct user_row user; /* as committed */
 
-/* Notes what was just read from the database, so that a session can be used at once. */
-void users_put(struct users *u, const struct user_row *row);
+	/* user.c's. */
+	struct app *app;
+	enum user_verb verb;
+	struct pwhash_job job;
+	struct identity_wait wait;
+	void (*done)(void *arg, struct user_change *change, struct err *e);
+	void *arg;
+};
 
-/* Who guesses too often. */
-struct login_limit *users_login_limit(struct users *u);
+/* Calls `done` once, later. ERR_NOT_FOUND: no such user; ERR_CONFLICT: the name is taken, or it
+ * would leave no administrator. */
+void user_apply(struct app *app, enum user_verb verb, struct user_change *change,
+		void (*done)(void *arg, struct user_change *change, struct err *e), void *arg);
+
+void user_change_free(struct user_change *change); /* wipes the password; NULL is fine */
+
+/* The same in one go, for the command line: `hash` instead of a password, "" for none. */
+enum err_code user_apply_now(struct db *db, enum user_verb verb, struct user_change *change,
+			     const char *hash, struct err *e) MUST_CHECK;
 
 /* 1 to USER_NAME_MAX of [A-Za-z0-9_.@-]. */
 bool user_name_valid(const char *name);
 
-/* Fills *out with the hash of the password (argon2id; takes a tenth of a second and 64 MiB). */
-enum err_code user_make(const char *name, enum role role, const char *password,
-			struct user_secret *out, struct err *e) MUST_CHECK;
-
-/* On a pool thread: does the password fit? ERR_UNAUTHENTICATED if not, after the same time
- * whether or not there is such a user. */
-enum err_code user_verify(struct db *db, const char *name, const char *password,
-			  struct user_row *out, struct err *e) MUST_CHECK;
+/* "admin" or "viewer". */
+const char *role_name(enum role role);
+bool role_parse(const char *text, enum role *out);
 
 /* On a pool thread, once: makes the administrator "admin" where there is no user at all.
  * `password` "": a random one, printed to stderr once. */

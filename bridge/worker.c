@@ -139,6 +139,7 @@ static enum err_code audit(struct db *db, const struct worker_change *c, struct 
 		.event = verbs[c->verb].event,
 		.actor = c->actor,
 		.address = c->address,
+		.request_id = c->request_id,
 		.at_ms = c->now_ms,
 	};
 	struct buf detail;

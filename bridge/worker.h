@@ -23,7 +23,7 @@ struct worker_change {
 	char **tags; /* owned, tags_len of them; NULL: stay */
 	size_t tags_len;
 	char *reason; /* owned; NULL: none given */
-	char actor[65], address[64];
+	char actor[65], address[64], request_id[33];
 
 	/* The outcome. */
 	enum worker_status status; /* as committed */

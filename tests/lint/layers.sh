@@ -103,19 +103,19 @@ layers plugin 'plugin|broker_api' \
 
 # Inside the bridge: a request goes down these lines, and its answer comes back by return.
 layers bridge 'app|http|router|routes' \
-	'main|user_add' \
+	'main|user_command' \
 	'app' \
 	'http[a-z_]*|request|respond|listener' \
 	'router|routes' \
 	'rest_[a-z]*|health|exposition' \
 	'inbox|scheduler|jobs' \
-	'auth|user|worker[a-z_]*|command|command_results|metric|metric_writer|audit|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones|mirror_table|plugin_stats' \
+	'auth|signin|user|key|key_use|identity|worker[a-z_]*|command|command_results|metric|metric_writer|audit|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones|mirror_table|plugin_stats' \
 	'control' \
 	'broker' \
 	'store_[a-z]*|roster|roster_sync|migrate|directory_entry' \
 	'stmt' \
 	'db|db_[a-z]*' \
-	'loop|resolve|config|jwt|url|tally|logging|cursor|login_limit|scope|metric_report|command_result|schema|lag|latency|prom|http_stats'
+	'loop|resolve|config|jwt|url|tally|logging|cursor|login_limit|pwhash|address|scope|metric_report|command_result|schema|lag|latency|prom|http_stats'
 
 [ $wrong = 0 ] && echo "layers: all arrows point down"
 exit $wrong
