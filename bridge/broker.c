@@ -59,6 +59,7 @@ struct broker {
 	struct broker_listener *listeners;
 	int64_t retry_ms, deadline_us;
 	size_t unacked;
+	char address[ADDRESS_TEXT_MAX]; /* of the last attempt */
 	char why[128]; /* the last failure that was logged: the same one is not logged again */
 };
 
@@ -300,6 +301,7 @@ static void open_link(struct broker *b, const char *address)
 		retry_later(b);
 		return;
 	}
+	snprintf(b->address, sizeof(b->address), "%s", address);
 	b->state = LINK_OPENING;
 	b->deadline_us = clock_mono_us() + HANDSHAKE_MS * INT64_C(1000);
 	timer_every(b->misc, MISC_PERIOD_MS);
@@ -409,6 +411,11 @@ void broker_listen(struct broker *b, struct broker_listener *listener)
 bool broker_connected(const struct broker *b)
 {
 	return b->state == LINK_UP && !b->failed;
+}
+
+const char *broker_address(const struct broker *b)
+{
+	return b->address;
 }
 
 enum err_code broker_publish(struct broker *b, const char *topic, const void *payload,

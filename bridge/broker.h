@@ -41,6 +41,9 @@ void broker_listen(struct broker *b, struct broker_listener *listener);
 
 bool broker_connected(const struct broker *b);
 
+/* The numeric address of the last attempt to connect; "" before the first one. */
+const char *broker_address(const struct broker *b);
+
 /* Publishes at QoS 1, not retained. ERR_BROKER_UNAVAILABLE when not connected or when the
  * queue of unacknowledged messages is full. */
 enum err_code broker_publish(struct broker *b, const char *topic, const void *payload,

@@ -81,6 +81,12 @@ static const struct option options[] = {
 	    "seconds between two deletions of old audit rows"),
 	INT("JOB_PURGE", job_purge_s, "3600", 1, 86400,
 	    "seconds between two deletions of what is remembered no longer"),
+	INT("JOB_METRICS_PARTITIONS", job_metrics_partitions_s, "3600", 1, 86400,
+	    "seconds between two looks for days of metrics to be made or dropped"),
+	INT("METRICS_DAYS", metrics_days, "30", 1, 3650,
+	    "days for which metric reports are kept; older ones are not taken"),
+	INT("METRICS_AHEAD_SECONDS", metrics_ahead_seconds, "300", 0, 86400,
+	    "how far in the future a metric report's time may be: workers' clocks differ"),
 	INT("DIRECTORY_FORCE", directory_force, "0", 0, 1,
 	    "1: let a synchronisation drop more than half of the workers that the broker "
 	    "knows"),

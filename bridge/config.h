@@ -34,6 +34,8 @@ struct config {
 	int64_t audit_days, tombstone_days;
 	/* Seconds from one run of a job to the next (bridge/jobs.c). */
 	int64_t job_command_expiry_s, job_audit_retention_s, job_purge_s;
+	int64_t job_metrics_partitions_s;
+	int64_t metrics_days, metrics_ahead_seconds;
 	int64_t directory_force;
 	char *log_level, *log_format;
 };

@@ -152,6 +152,8 @@ enum err_code db_failed(struct db *db, unsigned number, const char *text, struct
 			       text);
 	case ER_DUP_ENTRY:
 		return err_set(e, ERR_CONFLICT, NULL);
+	case ER_NO_REFERENCED_ROW_2:
+		return err_set(e, ERR_NOT_FOUND, "what it refers to does not exist");
 	default:
 		return err_set(e, ERR_INTERNAL, "database error %u: %.140s", number, text);
 	}

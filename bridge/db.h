@@ -11,6 +11,7 @@
 #include "protocol/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct config;
@@ -34,6 +35,10 @@ enum err_code db_ensure(struct db *db, struct err *e) MUST_CHECK;
  * error says so. */
 enum err_code db_transaction(struct db *db, db_work_f work, void *arg,
 			     struct err *e) MUST_CHECK;
+
+/* Runs SQL text of our own making, in which nothing is that came from outside; results are
+ * dropped. For what cannot be a prepared statement. */
+enum err_code db_run(struct db *db, const char *sql, size_t len, struct err *e) MUST_CHECK;
 
 /* Until `prepare` (on a pool thread, tried again while the database is away) has succeeded,
  * every job fails with ERR_DATABASE_UNAVAILABLE. `prepared` (on the loop) is told once that it

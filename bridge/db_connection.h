@@ -24,9 +24,6 @@ struct db {
 struct db *db_open_patient(const struct config *config, unsigned patience_s,
 			   struct err *e) MUST_CHECK;
 
-/* Runs SQL text, of several statements if need be; results are dropped. */
-enum err_code db_run(struct db *db, const char *sql, size_t len, struct err *e) MUST_CHECK;
-
 /* For db_run(): a file of statements. Off on other connections, where it would only make an
  * injection worse. */
 enum err_code db_allow_many_statements(struct db *db, struct err *e) MUST_CHECK;

@@ -5,31 +5,27 @@
 #include "bridge/broker.h"
 #include "bridge/command.h"
 #include "bridge/engine_state.h"
-#include "bridge/metric.h"
 #include "bridge/tally.h"
 #include "protocol/topics.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-/* Each metric report is taken by one bridge. The rest reaches every bridge: each has a roster
- * of its own to keep, and somebody who may be waiting for that very result. */
+/* It reaches every bridge: each has a roster of its own to keep, and somebody who may be
+ * waiting for that very result. Metrics come another way (metric_link.h). */
 static const struct row {
 	enum worker_topic topic;
-	bool shared;
 	void (*receive)(struct app *app, const struct worker_id *id, const char *payload,
 			size_t len);
 } rows[] = {
-	{WORKER_TOPIC_METRICS, true,  metrics_receive     },
-	{WORKER_TOPIC_RESULTS, false, commands_receive    },
-	{WORKER_TOPIC_STATE,   false, engine_state_receive},
+	{WORKER_TOPIC_RESULTS, commands_receive    },
+	{WORKER_TOPIC_STATE,   engine_state_receive},
 };
 
 struct listener {
 	struct app *app;
 	const struct row *row;
 	struct broker_listener broker;
-	char filter[TOPIC_MAX + 32];
+	char filter[TOPIC_MAX];
 };
 
 struct inbox {
@@ -64,13 +60,9 @@ static void on_message(void *arg, const char *topic, const char *payload, size_t
 
 static void listen(struct listener *l, struct app *app, const struct row *row)
 {
-	char filter[TOPIC_MAX];
-
 	l->app = app;
 	l->row = row;
-	topic_filter_all(app->config.topic_root, row->topic, filter);
-	snprintf(l->filter, sizeof(l->filter), "%s%s", row->shared ? SHARED_PREFIX : "",
-		 filter);
+	topic_filter_all(app->config.topic_root, row->topic, l->filter);
 	l->broker = (struct broker_listener){
 		.filter = l->filter, .wants = wants, .message = on_message, .arg = l};
 	broker_listen(app->broker, &l->broker);

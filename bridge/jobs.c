@@ -2,6 +2,7 @@
 #include "bridge/jobs.h"
 
 #include "bridge/config.h"
+#include "bridge/store_metric_days.h"
 #include "bridge/store_upkeep.h"
 #include "protocol/util.h"
 
@@ -41,12 +42,22 @@ static enum err_code purge(struct job_run *run, struct err *e)
 	return in_batches(run, upkeep_forget_tombstones, limit_ms, e);
 }
 
+/* A whole day later than reports stop being taken, so that none is on its way to a day that has
+ * gone. */
+static enum err_code turn_metric_days(struct job_run *run, struct err *e)
+{
+	const int64_t oldest_ms = run->now_ms - (run->config->metrics_days + 1) * DAY_MS;
+
+	return store_metric_days(run->db, run->now_ms, oldest_ms, &run->handled, e);
+}
+
 #define PERIOD(field) offsetof(struct config, field)
 
 const struct job jobs[] = {
-	{"command_expiry",  PERIOD(job_command_expiry_s),  expire_commands, NULL},
-	{"audit_retention", PERIOD(job_audit_retention_s), forget_audit,    NULL},
-	{"purge",           PERIOD(job_purge_s),           purge,           NULL},
+	{"command_expiry",     PERIOD(job_command_expiry_s),     expire_commands,  NULL},
+	{"audit_retention",    PERIOD(job_audit_retention_s),    forget_audit,     NULL},
+	{"purge",              PERIOD(job_purge_s),              purge,            NULL},
+	{"metrics_partitions", PERIOD(job_metrics_partitions_s), turn_metric_days, NULL},
 };
 const size_t jobs_len = ARRAY_LEN(jobs);
 

@@ -4,167 +4,131 @@
 #include "bridge/metric.h"
 
 #include "bridge/app.h"
-#include "bridge/control.h"
+#include "bridge/broker.h"
 #include "bridge/db.h"
 #include "bridge/loop.h"
+#include "bridge/metric_ack.h"
+#include "bridge/metric_link.h"
+#include "bridge/metric_queue.h"
 #include "bridge/metric_writer.h"
 #include "bridge/roster.h"
 #include "bridge/tally.h"
 #include "protocol/clock.h"
-#include "protocol/jwrite.h"
-#include "protocol/log.h"
 #include "protocol/topics.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ACK_BYTES ((size_t)256 * 1024)
-#define ACK_TIMEOUT_MS 5000
 #define START_POLL_MS 50
+#define DAY_MS INT64_C(86400000)
 
 struct metrics {
 	struct app *app;
+	struct broker_listener broker;
+	struct metric_link *link;
+	struct metric_queue *queue;
 	struct metric_writer *writer;
 	struct timer *start;
+	int64_t id; /* among the bridges that share the database */
+
+	/* The link's thread alone. */
+	struct metric_acks acks;
+	struct metric_report *heard, **heard_end; /* in this turn */
 };
 
-/* ---- acknowledgements -------------------------------------------------------------------- */
+/* ---- on the link's thread ---------------------------------------------------------------- */
 
-static void write_seqs(struct jwrite *w, const struct metric_report *list)
+static void keep(struct metrics *m, const struct metric_message *message)
 {
-	jwrite_array(w, "seqs");
-	for (const struct metric_report *r = list; r != NULL; r = r->next)
-		if (r->seq >= 0 && r->outcome == METRIC_STORED)
-			jwrite_i64(w, NULL, r->seq);
-	jwrite_array_end(w);
+	*m->heard_end = message->reports;
+	while (*m->heard_end != NULL)
+		m->heard_end = &(*m->heard_end)->next;
 }
 
-static void write_rejection(struct jwrite *w, int64_t seq, const char *code,
-			    const char *message)
+static void on_message(void *arg, const char *topic, const char *payload, size_t len)
 {
-	jwrite_object(w, NULL);
-	jwrite_i64(w, "seq", seq);
-	jwrite_str(w, "code", code);
-	jwrite_str(w, "message", message);
-	jwrite_object_end(w);
-}
-
-static void write_rejected(struct jwrite *w, const struct metric_report *list)
-{
-	for (const struct metric_report *r = list; r != NULL; r = r->next) {
-		if (r->seq < 0)
-			continue;
-		if (r->outcome == METRIC_UNKNOWN_WORKER)
-			write_rejection(w, r->seq, "WORKER_NOT_FOUND", "no such worker");
-		else if (r->outcome == METRIC_UNSTORABLE)
-			write_rejection(w, r->seq, "INVALID_REPORT",
-					"the database does not take it");
-	}
-}
-
-/* One message about reports of one worker. */
-static void acknowledge(struct metrics *m, const struct worker_id *id,
-			const struct metric_report *list,
-			const struct metric_rejection *rejections)
-{
-	struct buf fields;
-	struct jwrite w;
-
-	buf_init(&fields, ACK_BYTES);
-	jwrite_begin(&w, &fields);
-	jwrite_str(&w, "worker_id", id->text);
-	jwrite_str(&w, "topic", worker_topic_name(WORKER_TOPIC_METRICS_ACK));
-	jwrite_str(&w, "target", "all");
-	jwrite_object(&w, "payload");
-	write_seqs(&w, list);
-	jwrite_array(&w, "rejected");
-	write_rejected(&w, list);
-	for (; rejections != NULL; rejections = rejections->next)
-		write_rejection(&w, rejections->seq, "INVALID_REPORT", rejections->message);
-	jwrite_array_end(&w);
-	jwrite_object_end(&w);
-	/* Whether it arrives is not our concern: a worker that missed it asks again. */
-	control_call(m->app->control, "send", &fields, ACK_TIMEOUT_MS, NULL, NULL);
-	buf_fini(&fields);
-}
-
-/* ---- after the commit -------------------------------------------------------------------- */
-
-static void to_roster(struct metrics *m, const struct metric_report *r)
-{
-	struct metric_latest latest = {.memory = r->memory,
-				       .cpu = r->cpu,
-				       .rate = r->rate,
-				       .received_ms = r->received_ms,
-				       .json = r->extra != NULL ? strdup(r->extra) : NULL};
-
-	roster_set_latest(m->app->roster, &r->worker, &latest);
-}
-
-/* A list of one worker's reports, in order of receipt. */
-static void settle_worker(struct metrics *m, struct metric_report *list)
-{
-	const struct metric_report *newest = NULL;
-	bool wants_ack = false;
-
-	for (const struct metric_report *r = list; r != NULL; r = r->next) {
-		wants_ack |= r->seq >= 0;
-		if (r->outcome == METRIC_STORED) {
-			tally_add(TALLY_METRICS_STORED);
-			newest = r;
-			if (r->engine_status[0] != '\0') /* the newest need not have one */
-				roster_set_engine_status(m->app->roster, &r->worker,
-							 r->engine_status, r->received_ms);
-		} else {
-			tally_add(TALLY_METRICS_REFUSED);
-		}
-	}
-	if (newest != NULL)
-		to_roster(m, newest);
-	if (wants_ack)
-		acknowledge(m, &list->worker, list, NULL);
-}
-
-/* The list comes grouped by worker. */
-static void on_written(void *arg, struct metric_report *list)
-{
-	while (list != NULL) {
-		struct metric_report *last = list, *rest;
-
-		while (last->next != NULL &&
-		       worker_id_equal(&last->next->worker, &list->worker))
-			last = last->next;
-		rest = last->next;
-		last->next = NULL;
-		settle_worker(arg, list);
-		metric_report_free_list(list);
-		list = rest;
-	}
-}
-
-/* ---- before it --------------------------------------------------------------------------- */
-
-void metrics_receive(struct app *app, const struct worker_id *id, const char *payload,
-		     size_t len)
-{
-	struct metrics *m = app->metrics;
+	struct metrics *m = arg;
+	const struct config *config = &m->app->config;
+	struct metric_source from;
 	struct metric_message message;
-	struct metric_report *report;
+	enum worker_topic kind;
 
-	metric_message_parse(id, payload, len, clock_unix_ms(), &message);
-	tally_add_n(TALLY_METRICS_REFUSED, message.refused);
-	while ((report = message.reports) != NULL) {
-		message.reports = report->next;
-		report->next = NULL;
-		if (!metric_writer_put(m->writer, report)) {
-			tally_add(TALLY_METRICS_DROPPED);
-			metric_report_free_list(report);
-		}
+	if (!topic_match_worker(config->topic_root, topic, &from.worker, &kind) ||
+	    kind != WORKER_TOPIC_METRICS || from.worker.text[0] == '\0') {
+		tally_add(TALLY_MESSAGES_STRAY);
+		return;
 	}
+	from.received_ms = clock_unix_ms();
+	from.oldest_ms = from.received_ms - config->metrics_days * DAY_MS;
+	from.newest_ms = from.received_ms + config->metrics_ahead_seconds * 1000;
+	metric_message_parse(&from, payload, len, &message);
+	keep(m, &message);
+	message.reports = NULL;
+	if (message.refused > 0)
+		tally_add_n(TALLY_METRICS_REFUSED, message.refused);
 	if (message.rejections != NULL)
-		acknowledge(m, id, NULL, message.rejections);
+		metric_acks_reject(&m->acks, &from.worker, message.rejections);
 	metric_message_fini(&message);
+}
+
+static void on_too_long(void *arg)
+{
+	(void)arg;
+	tally_add(TALLY_METRICS_REFUSED);
+}
+
+static void on_turn(void *arg)
+{
+	struct metrics *m = arg;
+	struct metric_report *refused = NULL;
+
+	if (m->heard != NULL)
+		refused = metric_queue_put(m->queue, m->heard);
+	for (const struct metric_report *r = refused; r != NULL; r = r->next)
+		tally_add(r->seq >= 0 ? TALLY_METRICS_PUT_OFF : TALLY_METRICS_DROPPED);
+	metric_report_free_list(refused);
+	m->heard = NULL;
+	m->heard_end = &m->heard;
+	metric_acks_flush(&m->acks);
+}
+
+/* ---- on the loop ------------------------------------------------------------------------- */
+
+static void to_roster(void *arg, const struct metric_news *news)
+{
+	struct metrics *m = arg;
+
+	for (size_t i = 0; i < news->len; i++) {
+		struct metric_entry *e = &news->entries[i];
+		struct metric_latest latest = {.memory = e->memory,
+					       .cpu = e->cpu,
+					       .rate = e->rate,
+					       .received_ms = e->received_ms,
+					       .json = e->extra};
+
+		e->extra = NULL;
+		if (e->engine_status[0] != '\0')
+			roster_set_engine_status(m->app->roster, &e->worker, e->engine_status,
+						 e->engine_status_ms);
+		roster_set_latest(m->app->roster, &e->worker, &latest);
+	}
+}
+
+/* The other connection has found a broker that answers: this one need not look for it. */
+static void on_broker(void *arg)
+{
+	struct metrics *m = arg;
+
+	metric_link_open(m->link, broker_address(m->app->broker));
+}
+
+static bool wants(void *arg, const char *topic)
+{
+	(void)arg;
+	(void)topic;
+	return false;
 }
 
 /* The writer starts once the pool has reached a database that has its tables: a report that
@@ -177,6 +141,25 @@ static void start_writer(void *arg)
 		timer_once(m->start, START_POLL_MS);
 }
 
+static enum err_code start_parts(struct metrics *m, struct err *e)
+{
+	const struct metric_link_events events = {
+		.message = on_message, .too_long = on_too_long, .turn = on_turn, .arg = m};
+	char filter[TOPIC_MAX], shared[TOPIC_MAX + sizeof(SHARED_PREFIX)];
+
+	topic_filter_all(m->app->config.topic_root, WORKER_TOPIC_METRICS, filter);
+	snprintf(shared, sizeof(shared), "%s%s", SHARED_PREFIX, filter);
+	m->queue = metric_queue_new(e);
+	if (m->queue == NULL)
+		return e->code;
+	m->link = metric_link_new(&m->app->config, shared, &events, e);
+	if (m->link == NULL)
+		return e->code;
+	m->writer = metric_writer_new(&m->app->config, m->app->loop, m->queue, m->link, m->id,
+				      to_roster, m, e);
+	return m->writer != NULL ? ERR_OK : e->code;
+}
+
 struct metrics *metrics_new(struct app *app, struct err *e)
 {
 	struct metrics *m = calloc(1, sizeof(*m));
@@ -186,15 +169,18 @@ struct metrics *metrics_new(struct app *app, struct err *e)
 		return NULL;
 	}
 	m->app = app;
+	m->heard_end = &m->heard;
+	randombytes_buf(&m->id, sizeof(m->id));
+	m->broker = (struct broker_listener){.wants = wants, .connected = on_broker, .arg = m};
 	m->start = timer_new(app->loop, start_writer, m);
 	if (m->start == NULL)
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	else
-		m->writer = metric_writer_new(&app->config, app->loop, on_written, m, e);
-	if (m->writer == NULL) {
+	if (m->start == NULL || start_parts(m, e) != ERR_OK) {
 		metrics_free(m);
 		return NULL;
 	}
+	metric_acks_init(&m->acks, m->link);
+	broker_listen(app->broker, &m->broker);
 	timer_once(m->start, START_POLL_MS);
 	return m;
 }
@@ -202,14 +188,37 @@ struct metrics *metrics_new(struct app *app, struct err *e)
 void metrics_stop(struct metrics *m)
 {
 	timer_cancel(m->start);
+	metric_queue_close(m->queue);
 	metric_writer_stop(m->writer);
+	metric_link_stop(m->link); /* after the writer's last acknowledgements */
 }
 
 void metrics_free(struct metrics *m)
 {
 	if (m == NULL)
 		return;
+	if (m->queue != NULL)
+		metric_queue_close(m->queue);
 	metric_writer_free(m->writer);
+	metric_link_free(m->link);
+	metric_queue_free(m->queue);
+	metric_report_free_list(m->heard);
+	metric_acks_fini(&m->acks);
 	timer_free(m->start);
 	free(m);
+}
+
+bool metrics_listening(const struct metrics *m)
+{
+	return metric_link_up(m->link);
+}
+
+size_t metrics_queued(const struct metrics *m)
+{
+	return metric_queue_len(m->queue);
+}
+
+size_t metrics_queue_max(void)
+{
+	return metric_queue_max();
 }

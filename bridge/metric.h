@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* metric.h - metric reports on their way: from the inbox to the writer, and after the commit to
- * the roster and, as acknowledgements, back to the worker. Thread: loop. */
+/* metric.h - metric reports, from the broker to the database and back: a connection of their
+ * own hears them, a queue holds them, a writer commits and acknowledges them, and their latest
+ * values come to the roster. docs/metrics.md has the whole picture. Thread: loop. */
 #pragma once
 
 #include "protocol/err.h"
-#include "protocol/ident.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct app;
@@ -14,9 +15,13 @@ struct metrics;
 struct metrics *metrics_new(struct app *app, struct err *e) MUST_CHECK;
 void metrics_free(struct metrics *m); /* NULL is fine */
 
-/* Writes what has gathered, if the database is there; acknowledgements for it are posted. */
+/* Takes nothing in any more, writes what has gathered, if the database is there, and
+ * acknowledges it. */
 void metrics_stop(struct metrics *m);
 
-/* A message on `workers/{id}/metrics`. */
-void metrics_receive(struct app *app, const struct worker_id *id, const char *payload,
-		     size_t len);
+/* Reports are heard. */
+bool metrics_listening(const struct metrics *m);
+
+/* Reports that wait for the database, and how many may. */
+size_t metrics_queued(const struct metrics *m);
+size_t metrics_queue_max(void);

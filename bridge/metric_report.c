@@ -3,6 +3,7 @@
  * are kept. */
 #include "bridge/metric_report.h"
 
+#include "bridge/metric_scan.h"
 #include "protocol/buf.h"
 #include "protocol/clock.h"
 #include "protocol/jread.h"
@@ -15,8 +16,7 @@
 
 /* Where the parts of a message go. */
 struct parse {
-	const struct worker_id *worker;
-	int64_t received_ms;
+	const struct metric_source *from;
 	struct metric_message *out;
 	struct metric_report **last_report;
 	struct metric_rejection **last_rejection;
@@ -28,9 +28,33 @@ void metric_report_free_list(struct metric_report *list)
 
 	for (; list != NULL; list = next) {
 		next = list->next;
-		free(list->extra);
 		free(list);
 	}
+}
+
+struct metric_report *metric_report_new(const struct metric_source *from, const char *extra,
+					size_t len)
+{
+	/* One block: at 40,000 reports a second each malloc() counts. */
+	struct metric_report *r = malloc(sizeof(*r) + len + 1);
+
+	if (r == NULL)
+		return NULL;
+	*r = (struct metric_report){.worker = from->worker,
+				    .received_ms = from->received_ms,
+				    .seq = -1,
+				    .memory = NAN,
+				    .cpu = NAN,
+				    .rate = NAN,
+				    .extra_len = len};
+	if (len > 0) {
+		char *copy = (char *)(r + 1);
+
+		memcpy(copy, extra, len);
+		copy[len] = '\0';
+		r->extra = copy;
+	}
+	return r;
 }
 
 void metric_message_fini(struct metric_message *m)
@@ -165,35 +189,32 @@ static bool read_seq(struct json_object *obj, int64_t *seq, struct err *e)
 static struct metric_report *read_report(const struct parse *p, struct json_object *obj,
 					 int64_t seq, struct err *e)
 {
-	struct metric_report *out = calloc(1, sizeof(*out));
+	struct metric_report read = {
+		.seq = seq, .memory = NAN, .cpu = NAN, .rate = NAN, .at_ms = 0};
+	struct metric_report *out = NULL;
 	struct buf extra;
 
-	if (out == NULL) {
-		err_set(e, ERR_OUT_OF_MEMORY, NULL);
-		return NULL;
-	}
-	*out = (struct metric_report){.worker = *p->worker,
-				      .received_ms = p->received_ms,
-				      .seq = seq,
-				      .memory = NAN,
-				      .cpu = NAN,
-				      .rate = NAN};
 	buf_init(&extra, 8 * METRIC_PAYLOAD_MAX); /* escapes may make it longer than it came */
-	read_keys(obj, out, &extra, e);
-	if (extra.len > 2) /* more than "{}" */
-		out->extra = buf_take(&extra, NULL);
-	buf_fini(&extra);
-	if (out->at_ms == 0)
-		out->at_ms = p->received_ms;
+	read_keys(obj, &read, &extra, e);
 	if (e->code == ERR_OK)
-		return out;
-	metric_report_free_list(out);
-	return NULL;
+		out = metric_report_new(p->from, extra.data, extra.len > 2 ? extra.len : 0);
+	if (out != NULL) {
+		out->seq = seq;
+		out->at_ms = read.at_ms != 0 ? read.at_ms : p->from->received_ms;
+		out->memory = read.memory;
+		out->cpu = read.cpu;
+		out->rate = read.rate;
+		memcpy(out->engine_status, read.engine_status, sizeof(out->engine_status));
+	} else if (e->code == ERR_OK) {
+		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	}
+	buf_fini(&extra);
+	return out;
 }
 
 /* ---- one message ------------------------------------------------------------------------- */
 
-static void reject(struct parse *p, int64_t seq, const struct err *e)
+static void reject(struct parse *p, int64_t seq, const char *code, const struct err *e)
 {
 	struct metric_rejection *rejection = seq >= 0 ? calloc(1, sizeof(*rejection)) : NULL;
 
@@ -205,6 +226,7 @@ static void reject(struct parse *p, int64_t seq, const struct err *e)
 		return;
 	}
 	rejection->seq = seq;
+	rejection->code = code;
 	snprintf(rejection->message, sizeof(rejection->message), "%.119s", e->msg);
 	*p->last_rejection = rejection;
 	p->last_rejection = &rejection->next;
@@ -224,7 +246,7 @@ static void take_report(struct parse *p, struct json_object *obj, const char *re
 	else if (e.code == ERR_OK)
 		report = read_report(p, obj, seq, &e);
 	if (report == NULL) {
-		reject(p, seq, &e);
+		reject(p, seq, "INVALID_REPORT", &e);
 		return;
 	}
 	*p->last_report = report;
@@ -243,29 +265,59 @@ static void take_reports(struct parse *p, struct json_object *list, const char *
 		p->out->refused += n - METRIC_REJECTIONS_MAX;
 }
 
-void metric_message_parse(const struct worker_id *worker, const char *payload, size_t len,
-			  int64_t received_ms, struct metric_message *out)
+/* Reports that were measured too long ago, or not yet: the table has no room for their day. */
+static void check_times(struct parse *p)
 {
-	struct parse p = {.worker = worker,
-			  .received_ms = received_ms,
-			  .out = out,
-			  .last_report = &out->reports,
-			  .last_rejection = &out->rejections};
+	struct metric_report **at = &p->out->reports, *r;
+	struct err e = {0};
+
+	while ((r = *at) != NULL) {
+		const bool old = r->at_ms < p->from->oldest_ms;
+
+		if (!old && r->at_ms <= p->from->newest_ms) {
+			at = &r->next;
+			continue;
+		}
+		err_set(&e, ERR_INVALID_REQUEST, "%s",
+			old ? "at: is older than what is kept"
+			    : "at: is in the future; the clock may be wrong");
+		reject(p, r->seq, old ? "AT_TOO_OLD" : "AT_IN_FUTURE", &e);
+		*at = r->next;
+		free(r);
+	}
+	p->last_report = at;
+}
+
+static void parse_thoroughly(struct parse *p, const char *payload, size_t len)
+{
 	const char *refusal =
 		len > METRIC_PAYLOAD_MAX ? "the message has more than 64 KiB" : NULL;
 	struct json_object *doc, *list = NULL;
 	struct err e = {0};
 	bool is_object, many;
 
-	*out = (struct metric_message){0};
 	doc = len <= METRIC_READ_MAX ? jread_parse(payload, len, &e) : NULL;
 	is_object = json_object_is_type(doc, json_type_object);
 	many = is_object && json_object_object_get_ex(doc, "reports", &list);
 	if (!is_object || (many && !json_object_is_type(list, json_type_array)))
-		out->refused = 1;
+		p->out->refused = 1;
 	else if (many)
-		take_reports(&p, list, refusal);
+		take_reports(p, list, refusal);
 	else
-		take_report(&p, doc, refusal);
+		take_report(p, doc, refusal);
 	json_object_put(doc);
+}
+
+void metric_message_parse(const struct metric_source *from, const char *payload, size_t len,
+			  struct metric_message *out)
+{
+	struct parse p = {.from = from,
+			  .out = out,
+			  .last_report = &out->reports,
+			  .last_rejection = &out->rejections};
+
+	*out = (struct metric_message){0};
+	if (len > METRIC_PAYLOAD_MAX || !metric_scan(from, payload, len, &out->reports))
+		parse_thoroughly(&p, payload, len);
+	check_times(&p);
 }

@@ -26,22 +26,33 @@ enum metric_outcome {
 };
 
 struct metric_report {
+	struct metric_report *next;
 	struct worker_id worker;
+	enum metric_outcome outcome;
 	int64_t received_ms;
 	int64_t at_ms; /* when it was measured; time of receipt if the worker did not say */
 	int64_t seq;   /* -1: none, so it is not acknowledged */
+	int64_t ref;   /* what tells it from others of the worker and moment: seq, or below 0 */
 	double memory, cpu, rate;                  /* NaN: not reported */
 	char engine_status[ENGINE_STATUS_MAX + 1]; /* "": not reported */
-	char *extra; /* its further keys as a JSON object; NULL: none; owned */
-	enum metric_outcome outcome;
-	struct metric_report *next;
+	const char *extra; /* its further keys as a JSON object, behind this struct and part of
+			      it; NULL: none */
+	size_t extra_len;
 };
 
 /* A report with a seq that can never be stored. */
 struct metric_rejection {
 	int64_t seq;
+	const char *code; /* static */
 	char message[120];
 	struct metric_rejection *next;
+};
+
+/* Who sent a message, when it came, and the span in which `at` is taken. */
+struct metric_source {
+	struct worker_id worker;
+	int64_t received_ms;
+	int64_t oldest_ms, newest_ms;
 };
 
 /* What became of one message. Lists in the order of the message. */
@@ -53,10 +64,13 @@ struct metric_message {
 };
 
 /* Never fails: what cannot be used is in `rejections` or counted. */
-void metric_message_parse(const struct worker_id *worker, const char *payload, size_t len,
-			  int64_t received_ms, struct metric_message *out);
+void metric_message_parse(const struct metric_source *from, const char *payload, size_t len,
+			  struct metric_message *out);
 
 /* Frees what is still in the lists. */
 void metric_message_fini(struct metric_message *m);
 
+/* An empty report of the source, with a copy of `extra` (len 0: none). NULL: out of memory. */
+struct metric_report *metric_report_new(const struct metric_source *from, const char *extra,
+					size_t len);
 void metric_report_free_list(struct metric_report *list); /* NULL is fine */

@@ -4,6 +4,7 @@
 #include "bridge/db.h"
 #include "bridge/identity.h"
 #include "bridge/loop.h"
+#include "bridge/metric.h"
 #include "bridge/mirror.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
@@ -33,7 +34,7 @@ struct readiness {
 static void answer(struct readiness *r, bool database)
 {
 	const struct app *app = r->rq->app;
-	const bool broker = mirror_hears(app->mirror);
+	const bool broker = mirror_hears(app->mirror) && metrics_listening(app->metrics);
 	struct jwrite w;
 	struct buf body;
 

@@ -3,7 +3,7 @@
 #include "bridge/app.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
-#include "bridge/store_metric.h"
+#include "bridge/store_metric_read.h"
 #include "bridge/worker_body.h"
 #include "protocol/jwrite.h"
 
@@ -13,13 +13,15 @@
 
 struct latest_get {
 	struct request *rq;
-	struct metric_report report;
+	struct worker_id worker;
+	struct metric_row row;
 };
 
-static void write_report(struct jwrite *w, const struct metric_report *r)
+static void write_report(struct jwrite *w, const struct worker_id *worker,
+			 const struct metric_row *r)
 {
 	jwrite_object(w, NULL);
-	jwrite_str(w, "worker_id", r->worker.text);
+	jwrite_str(w, "worker_id", worker->text);
 	jwrite_time(w, "received_at", r->received_ms);
 	jwrite_time(w, "at", r->at_ms);
 	if (r->seq >= 0)
@@ -38,7 +40,7 @@ static enum err_code read_latest(struct db *db, void *arg, struct err *e)
 {
 	struct latest_get *get = arg;
 
-	return store_metrics_latest(db, &get->report.worker, &get->report, e);
+	return store_metrics_latest(db, &get->worker, &get->row, e);
 }
 
 static void on_read(void *arg, struct err *e)
@@ -50,12 +52,12 @@ static void on_read(void *arg, struct err *e)
 	if (e->code == ERR_OK) {
 		buf_init(&body, ANSWER_MAX);
 		jwrite_begin(&w, &body);
-		write_report(&w, &get->report);
+		write_report(&w, &get->worker, &get->row);
 		respond_json(get->rq, 200, &body);
 	} else {
 		respond_error(get->rq, e);
 	}
-	free(get->report.extra);
+	metric_row_fini(&get->row);
 	free(get);
 }
 
@@ -69,7 +71,7 @@ enum err_code rest_metrics_latest(struct request *rq, struct err *e)
 	if (get == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	get->rq = rq;
-	get->report.worker = rq->worker;
+	get->worker = rq->worker;
 	db_submit(rq->app->db, read_latest, on_read, get);
 	return ERR_OK;
 }

@@ -1,58 +1,32 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/stmt.h"
 
-#include "bridge/db_connection.h"
+#include "bridge/stmt_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* Where a parameter or a column keeps its value. */
-union cell {
-	long long i64;
-	double f64;
-	MYSQL_TIME time;
-};
-
-struct stmt {
-	const char *sql; /* first: the key of the connection's table */
-	struct db *db;
-	MYSQL_STMT *handle;
-	struct err err;
-	bool open, executed;
-
-	unsigned params_len, params_want;
-	MYSQL_BIND params[STMT_MAX_PARAMS];
-	union cell param_cells[STMT_MAX_PARAMS];
-
-	unsigned columns_len;
-	MYSQL_BIND columns[STMT_MAX_COLUMNS];
-	union cell column_cells[STMT_MAX_COLUMNS];
-	unsigned long lengths[STMT_MAX_COLUMNS];
-	my_bool nulls[STMT_MAX_COLUMNS];
-	char *text; /* room for the text columns of one row */
-};
-
 static bool match_sql(const void *item, const void *sql)
 {
 	return ((const struct stmt *)item)->sql == sql;
 }
 
-static bool failed(const struct stmt *q)
+bool stmt_failed(const struct stmt *q)
 {
 	return q->err.code != ERR_OK;
 }
 
-static void fail(struct stmt *q, const char *what)
+void stmt_fail(struct stmt *q, const char *what)
 {
-	if (!failed(q))
+	if (!stmt_failed(q))
 		err_set(&q->err, ERR_INTERNAL, "%s: %.100s", what, q->sql);
 }
 
-static void fail_handle(struct stmt *q)
+void stmt_fail_handle(struct stmt *q)
 {
-	if (!failed(q))
+	if (!stmt_failed(q))
 		db_failed(q->db, mysql_stmt_errno(q->handle), mysql_stmt_error(q->handle),
 			  &q->err);
 }
@@ -66,7 +40,7 @@ static void prepare(struct stmt *q)
 	}
 	db_count_statement();
 	if (mysql_stmt_prepare(q->handle, q->sql, strlen(q->sql)) != 0) {
-		fail_handle(q);
+		stmt_fail_handle(q);
 		mysql_stmt_close(q->handle);
 		q->handle = NULL; /* tried afresh the next time */
 		return;
@@ -74,7 +48,7 @@ static void prepare(struct stmt *q)
 	q->params_want = (unsigned)mysql_stmt_param_count(q->handle);
 	q->columns_len = mysql_stmt_field_count(q->handle);
 	if (q->params_want > STMT_MAX_PARAMS || q->columns_len > STMT_MAX_COLUMNS)
-		fail(q, "too many parameters or columns");
+		stmt_fail(q, "too many parameters or columns");
 }
 
 void stmt_free(struct stmt *q)
@@ -117,7 +91,7 @@ struct stmt *stmt_begin(struct db *db, const char *sql)
 	struct stmt *q = statement_of(db, sql);
 
 	if (q->open) {
-		fail(q, "statement begun twice");
+		stmt_fail(q, "statement begun twice");
 		return q;
 	}
 	q->open = true;
@@ -141,10 +115,10 @@ static MYSQL_BIND *next_param(struct stmt *q, enum enum_field_types type)
 {
 	MYSQL_BIND *bind;
 
-	if (failed(q))
+	if (stmt_failed(q))
 		return NULL;
 	if (q->params_len == q->params_want) {
-		fail(q, "more values than parameters");
+		stmt_fail(q, "more values than parameters");
 		return NULL;
 	}
 	bind = &q->params[q->params_len];
@@ -177,7 +151,7 @@ void stmt_i64(struct stmt *q, int64_t value)
 	MYSQL_BIND *bind = next_param(q, MYSQL_TYPE_LONGLONG);
 
 	if (bind != NULL)
-		((union cell *)bind->buffer)->i64 = value;
+		((union stmt_cell *)bind->buffer)->i64 = value;
 }
 
 void stmt_f64(struct stmt *q, double value)
@@ -185,7 +159,7 @@ void stmt_f64(struct stmt *q, double value)
 	MYSQL_BIND *bind = next_param(q, MYSQL_TYPE_DOUBLE);
 
 	if (bind != NULL)
-		((union cell *)bind->buffer)->f64 = value;
+		((union stmt_cell *)bind->buffer)->f64 = value;
 }
 
 void stmt_null(struct stmt *q)
@@ -193,21 +167,13 @@ void stmt_null(struct stmt *q)
 	next_param(q, MYSQL_TYPE_NULL);
 }
 
-void stmt_time(struct stmt *q, int64_t unix_ms)
+void stmt_time_of(int64_t unix_ms, MYSQL_TIME *out)
 {
 	time_t s = (time_t)(unix_ms / 1000);
-	MYSQL_BIND *bind;
 	struct tm tm;
 
-	if (unix_ms == 0) {
-		stmt_null(q);
-		return;
-	}
-	bind = next_param(q, MYSQL_TYPE_DATETIME);
-	if (bind == NULL)
-		return;
 	gmtime_r(&s, &tm);
-	((union cell *)bind->buffer)->time = (MYSQL_TIME){
+	*out = (MYSQL_TIME){
 		.year = (unsigned)tm.tm_year + 1900,
 		.month = (unsigned)tm.tm_mon + 1,
 		.day = (unsigned)tm.tm_mday,
@@ -219,20 +185,33 @@ void stmt_time(struct stmt *q, int64_t unix_ms)
 	};
 }
 
+void stmt_time(struct stmt *q, int64_t unix_ms)
+{
+	MYSQL_BIND *bind;
+
+	if (unix_ms == 0) {
+		stmt_null(q);
+		return;
+	}
+	bind = next_param(q, MYSQL_TYPE_DATETIME);
+	if (bind != NULL)
+		stmt_time_of(unix_ms, &((union stmt_cell *)bind->buffer)->time);
+}
+
 /* ---- execution ----------------------------------------------------------------------------
  */
 
 static void execute(struct stmt *q)
 {
 	q->executed = true;
-	if (!failed(q) && q->params_len < q->params_want)
-		fail(q, "fewer values than parameters");
-	if (failed(q))
+	if (!stmt_failed(q) && q->params_len < q->params_want)
+		stmt_fail(q, "fewer values than parameters");
+	if (stmt_failed(q))
 		return;
 	db_count_statement();
 	if (mysql_stmt_bind_param(q->handle, q->params) != 0 ||
 	    mysql_stmt_execute(q->handle) != 0)
-		fail_handle(q);
+		stmt_fail_handle(q);
 }
 
 static bool is_integer(enum enum_field_types type)
@@ -289,11 +268,11 @@ static void bind_result(struct stmt *q)
 	MYSQL_RES *meta;
 	size_t room = 0, at = 0;
 
-	if (failed(q) || q->columns_len == 0)
+	if (stmt_failed(q) || q->columns_len == 0)
 		return;
 	mysql_stmt_attr_set(q->handle, STMT_ATTR_UPDATE_MAX_LENGTH, &yes);
 	if (mysql_stmt_store_result(q->handle) != 0) {
-		fail_handle(q);
+		stmt_fail_handle(q);
 		return;
 	}
 	meta = mysql_stmt_result_metadata(q->handle);
@@ -316,7 +295,7 @@ static void bind_result(struct stmt *q)
 			at += q->columns[i].buffer_length;
 		}
 	if (mysql_stmt_bind_result(q->handle, q->columns) != 0)
-		fail_handle(q);
+		stmt_fail_handle(q);
 }
 
 bool stmt_row(struct stmt *q)
@@ -327,11 +306,11 @@ bool stmt_row(struct stmt *q)
 		execute(q);
 		bind_result(q);
 	}
-	if (failed(q) || q->columns_len == 0)
+	if (stmt_failed(q) || q->columns_len == 0)
 		return false;
 	rc = mysql_stmt_fetch(q->handle);
 	if (rc == 1)
-		fail_handle(q);
+		stmt_fail_handle(q);
 	return rc == 0 || rc == MYSQL_DATA_TRUNCATED;
 }
 
@@ -339,12 +318,12 @@ uint64_t stmt_exec(struct stmt *q)
 {
 	if (!q->executed)
 		execute(q);
-	return failed(q) ? 0 : mysql_stmt_affected_rows(q->handle);
+	return stmt_failed(q) ? 0 : mysql_stmt_affected_rows(q->handle);
 }
 
 int64_t stmt_insert_id(struct stmt *q)
 {
-	return failed(q) ? 0 : (int64_t)mysql_stmt_insert_id(q->handle);
+	return stmt_failed(q) ? 0 : (int64_t)mysql_stmt_insert_id(q->handle);
 }
 
 enum err_code stmt_end(struct stmt *q, struct err *e)
@@ -352,7 +331,7 @@ enum err_code stmt_end(struct stmt *q, struct err *e)
 	if (q->executed && q->handle != NULL && q->columns_len > 0)
 		mysql_stmt_free_result(q->handle);
 	q->open = q->executed = false;
-	if (failed(q))
+	if (stmt_failed(q))
 		*e = q->err;
 	return q->err.code;
 }
@@ -362,7 +341,7 @@ enum err_code stmt_end(struct stmt *q, struct err *e)
 
 static bool has(const struct stmt *q, unsigned column)
 {
-	return !failed(q) && column < q->columns_len && !q->nulls[column];
+	return !stmt_failed(q) && column < q->columns_len && !q->nulls[column];
 }
 
 bool stmt_is_null(struct stmt *q, unsigned column)
@@ -376,7 +355,7 @@ const char *stmt_get_bytes(struct stmt *q, unsigned column, size_t *len)
 	if (!has(q, column))
 		return NULL;
 	if (q->columns[column].buffer_type != MYSQL_TYPE_STRING) {
-		fail(q, "not a text column");
+		stmt_fail(q, "not a text column");
 		return NULL;
 	}
 	*len = q->lengths[column];
@@ -403,7 +382,7 @@ int64_t stmt_get_i64(struct stmt *q, unsigned column)
 	case MYSQL_TYPE_DOUBLE:
 		return (int64_t)q->column_cells[column].f64;
 	default:
-		fail(q, "not a number column");
+		stmt_fail(q, "not a number column");
 		return 0;
 	}
 }
@@ -425,7 +404,7 @@ int64_t stmt_get_time(struct stmt *q, unsigned column)
 	if (!has(q, column))
 		return 0;
 	if (q->columns[column].buffer_type != MYSQL_TYPE_DATETIME) {
-		fail(q, "not a time column");
+		stmt_fail(q, "not a time column");
 		return 0;
 	}
 	t = &q->column_cells[column].time;

@@ -50,5 +50,6 @@ uint64_t stmt_exec(struct stmt *q);
 int64_t stmt_insert_id(struct stmt *q);
 
 /* Frees the use of the statement and reports the first error: ERR_DATABASE_UNAVAILABLE when the
- * server is away or read-only, ERR_CONFLICT for a duplicate key, else ERR_INTERNAL. */
+ * server is away or read-only, ERR_CONFLICT for a duplicate key, ERR_NOT_FOUND for a foreign
+ * key to nothing, else ERR_INTERNAL. */
 enum err_code stmt_end(struct stmt *q, struct err *e) MUST_CHECK;

@@ -15,7 +15,9 @@
 	X(METRICS_REFUSED, "metrics_refused",                                                  \
 	  "metric reports or messages that could not be read")                                 \
 	X(METRICS_DROPPED, "metrics_dropped",                                                  \
-	  "metric reports dropped because the queue was full")                                 \
+	  "metric reports without a number that were lost because the queue was full")         \
+	X(METRICS_PUT_OFF, "metrics_put_off",                                                  \
+	  "metric reports left unacknowledged because the queue was full")                     \
 	X(RESULTS_REFUSED, "results_refused",                                                  \
 	  "command results that could not be read or matched")                                 \
 	X(RESULTS_DROPPED, "results_dropped",                                                  \

@@ -209,6 +209,7 @@ static void run_command(struct control *c, const void *client,
 	control_f handler = NULL;
 	struct jwrite w;
 	struct buf data;
+	bool quiet;
 
 	buf_init(&data, CONTROL_ANSWER_MAX);
 	jwrite_begin(&w, &data);
@@ -216,6 +217,7 @@ static void run_command(struct control *c, const void *client,
 	jread_begin_at(&call.in, obj, &e, "commands", index);
 	call.command = jread_str(&call.in, "command", 1, 31);
 	call.correlation = jread_str_or(&call.in, "correlationData", 0, CORRELATION_MAX, NULL);
+	quiet = jread_bool_or(&call.in, "quiet", false);
 	if (call.command != NULL && !jread_failed(&call.in)) {
 		handler = find_handler(call.command);
 		if (handler == NULL)
@@ -224,8 +226,8 @@ static void run_command(struct control *c, const void *client,
 	}
 	if (handler != NULL && handler(&call) == ERR_OK && data.failed)
 		err_set(&e, ERR_OUT_OF_MEMORY, "the answer would be too large");
-	if (call.later) {
-		; /* its handler answers */
+	if (call.later || quiet) {
+		; /* its handler answers, or nobody wants to know */
 	} else if (call.when_durable && e.code == ERR_OK) {
 		control_answer(c, route, call.command, call.correlation, &data, NULL, true);
 	} else {

@@ -21,7 +21,7 @@ def at(seconds=0):
 
 
 def rows_of(site, worker):
-    return site.database.query("SELECT * FROM metrics WHERE worker_id = %s ORDER BY id",
+    return site.database.query("SELECT * FROM metrics WHERE worker_id = %s ORDER BY at, ref",
                                worker.worker_id)
 
 
@@ -120,6 +120,52 @@ def test_a_bad_report_is_rejected_and_holds_up_no_other(site, worker, bad):
     assert [r["seq"] for r in rejected] == [2]
     assert rejected[0]["code"] and rejected[0]["message"]
     assert [row["seq"] for row in rows_of(site, worker)] == [1, 3]
+
+
+@pytest.mark.parametrize("seconds, code", [
+    (-31 * 86400, "AT_TOO_OLD"), (900, "AT_IN_FUTURE")])
+def test_a_time_that_cannot_be_is_rejected_and_holds_up_no_other(site, worker, seconds, code):
+    worker.publish("metrics", {"reports": [
+        {"seq": 1, "at": at()}, {"seq": 2, "at": at(seconds)}, {"at": at(seconds)},
+        {"seq": 3, "at": at(-29 * 86400)}]})
+    seqs, rejected = [], []
+    while len(seqs) + len(rejected) < 3:
+        ack = worker.receive("metrics/ack")
+        seqs += ack["seqs"]
+        rejected += ack["rejected"]
+    assert sorted(seqs) == [1, 3]
+    assert [(r["seq"], r["code"]) for r in rejected] == [(2, code)]
+    assert [row["seq"] for row in rows_of(site, worker)] == [3, 1]
+
+
+def test_reports_of_one_moment_without_numbers_are_all_kept(site, rest, worker):
+    moment = at()
+    worker.publish("metrics", {"reports": [{"memory": n, "at": moment} for n in range(1, 6)]})
+    wait_memory(rest, worker, 5)
+    assert sorted(row["memory"] for row in rows_of(site, worker)) == [1, 2, 3, 4, 5]
+
+
+def test_what_the_quick_reader_does_not_take_is_stored_all_the_same(site, worker):
+    report = {"memory": 1e300, "cpu": -0.5, "seq": 1, "at": at(), "note": 'é"\\\n', "big": 2**62}
+    worker.report(**report)
+    assert worker.receive("metrics/ack")["seqs"] == [1]
+    (row,) = rows_of(site, worker)
+    assert (row["memory"], row["cpu"]) == (1e300, -0.5)
+    assert json.loads(row["extra"]) == {"note": 'é"\\\n', "big": 2**62}
+
+
+def test_a_worker_that_is_deleted_meanwhile_holds_up_no_other(new_site):
+    site = new_site()
+    gone, other = site.online("tcp-5"), site.online("tcp-5")
+    # Not by REST: the broker still lets it in.
+    site.database.query("DELETE FROM workers WHERE id = %s", gone.worker_id)
+    gone.report(memory=1, seq=1, at=at())
+    other.report(memory=1, seq=1, at=at())
+    assert other.receive("metrics/ack")["seqs"] == [1]
+    ack = gone.receive("metrics/ack")
+    assert ack["seqs"] == []
+    assert [(r["seq"], r["code"]) for r in ack["rejected"]] == [(1, "WORKER_NOT_FOUND")]
+    assert rows_of(site, gone) == ()
 
 
 def test_a_number_without_a_time_is_rejected(worker):

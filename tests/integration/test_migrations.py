@@ -199,3 +199,42 @@ def test_a_port_that_is_taken_is_named(bridge, place):
             bridge.kill9()
             raise
     assert str(bridge.port) in bridge.process.log_text()
+
+
+def test_metrics_of_one_table_move_to_days(bridge, database):
+    migrate(bridge)
+    database.query("DROP TABLE metrics")
+    database.query("""CREATE TABLE metrics (
+        id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
+        worker_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+        at DATETIME(3) NOT NULL, seq BIGINT NULL, received_at DATETIME(3) NOT NULL,
+        memory DOUBLE NULL, cpu DOUBLE NULL, rate DOUBLE NULL, engine_status VARCHAR(32) NULL,
+        extra JSON NULL,
+        UNIQUE KEY metrics_by_worker (worker_id, at, seq), KEY metrics_by_receipt (received_at))
+        ENGINE=InnoDB DEFAULT CHARSET=utf8mb4""")
+    database.query("INSERT INTO metrics (worker_id, at, seq, received_at, memory, extra) VALUES "
+                   "('a', '2025-01-01 12:00', 5, NOW(3), 1, '{\"queue\":7}'), "
+                   "('a', '2025-01-01 12:00', NULL, NOW(3), 2, NULL), "
+                   "('a', '2025-01-01 12:00', NULL, NOW(3), 3, NULL), "
+                   "('b', UTC_TIMESTAMP(3), 1, NOW(3), 4, NULL)")
+    database.query("DELETE FROM schema_migrations WHERE name LIKE '0018%%'")
+    migrate(bridge)
+    rows = database.query("SELECT worker_id, seq, memory, extra FROM metrics ORDER BY memory")
+    assert [tuple(row.values()) for row in rows] == [
+        ("a", 5, 1, '{"queue":7}'), ("a", None, 2, None), ("a", None, 3, None), ("b", 1, 4, None)]
+    assert not database.tables() & {"metrics_before_days", "metrics_by_day"}
+
+
+@pytest.mark.parametrize("left", ["CREATE TABLE metrics_by_day LIKE metrics",
+                                  "CREATE TABLE metrics_before_days AS SELECT 1 AS id, worker_id,"
+                                  " at, seq, received_at, memory, cpu, rate, engine_status, extra"
+                                  " FROM metrics"])
+def test_moving_metrics_goes_on_where_it_was_broken_off(bridge, database, left):
+    migrate(bridge)
+    database.query("INSERT INTO metrics (worker_id, at, ref, received_at) "
+                   "VALUES ('a', UTC_TIMESTAMP(3), 5, NOW(3))")
+    database.query(left)
+    database.query("DELETE FROM schema_migrations WHERE name LIKE '0018%%'")
+    migrate(bridge)
+    assert [row["seq"] for row in database.query("SELECT seq FROM metrics")] == [5]
+    assert not database.tables() & {"metrics_before_days", "metrics_by_day"}

@@ -10,13 +10,18 @@
 
 #define RECEIVED_MS INT64_C(1795450000123)
 
-static const struct worker_id worker = {"wrk_a"};
+#define DAY_MS INT64_C(86400000)
+
+static const struct metric_source source = {.worker = {"wrk_a"},
+					    .received_ms = RECEIVED_MS,
+					    .oldest_ms = RECEIVED_MS - 30 * DAY_MS,
+					    .newest_ms = RECEIVED_MS + 300000};
 
 static struct metric_message parse(const char *text)
 {
 	struct metric_message m;
 
-	metric_message_parse(&worker, text, strlen(text), RECEIVED_MS, &m);
+	metric_message_parse(&source, text, strlen(text), &m);
 	return m;
 }
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* store_metric_read.h - metric reports out of the database. Thread: database. */
+#pragma once
+
+#include "bridge/db.h"
+#include "bridge/metric_report.h"
+
+/* A report as it is stored. */
+struct metric_row {
+	int64_t at_ms, received_ms;
+	int64_t seq;                               /* -1: none */
+	double memory, cpu, rate;                  /* NaN: not reported */
+	char engine_status[ENGINE_STATUS_MAX + 1]; /* "": not reported */
+	char *extra; /* further keys as a JSON object; NULL: none; owned */
+};
+
+struct metric_rows {
+	struct metric_row *rows; /* owned */
+	size_t len;
+};
+
+/* A worker's newest report by time of receipt; ERR_NOT_FOUND if it has none. */
+enum err_code store_metrics_latest(struct db *db, const struct worker_id *id,
+				   struct metric_row *out, struct err *e) MUST_CHECK;
+
+/* What is asked of a worker's history: reports measured from from_ms to to_ms, both included.
+ */
+struct metric_span {
+	struct worker_id worker;
+	int64_t from_ms, to_ms;
+	size_t limit;
+};
+
+/* Newest first, at most span->limit. */
+enum err_code store_metrics_history(struct db *db, const struct metric_span *span,
+				    struct metric_rows *out, struct err *e) MUST_CHECK;
+
+void metric_row_fini(struct metric_row *row);
+void metric_rows_fini(struct metric_rows *rows);
