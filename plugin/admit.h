@@ -23,6 +23,7 @@ enum refusal {
 #define X(code) REFUSED_##code,
 	REFUSAL_LIST(X)
 #undef X
+		REFUSALS
 };
 
 const char *refusal_name(enum refusal refusal);

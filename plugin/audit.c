@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "plugin/audit.h"
 
+#include "plugin/stats.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
@@ -67,6 +68,7 @@ static void tell(struct audit *a, const struct audit_row *r, int64_t count)
 	jwrite_str(&w, "address", r->address[0] != '\0' ? r->address : NULL);
 	jwrite_i64(&w, "count", count);
 	jwrite_object_end(&w);
+	stats_add(STAT_AUDIT_ROWS, 1);
 	if (!out.failed)
 		publish_all(a->publish, TOPIC_AUDIT, out.data, out.len);
 	buf_fini(&out);

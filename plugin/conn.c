@@ -5,6 +5,7 @@
 #include "plugin/conn.h"
 
 #include "plugin/proof.h"
+#include "plugin/stats.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
@@ -50,8 +51,22 @@ static void save(struct connset *set, struct conn *conn)
 
 	conn_presence(conn, &object.last);
 	conn->unsaved = object_save(set->store, &object, &e) != ERR_OK;
-	if (conn->unsaved)
-		log_error("conn", "worker=%s not stored: %s", conn->id.text, e.msg);
+	if (!conn->unsaved)
+		return;
+	stats_add(STAT_OBJECTS_NOT_STORED, 1);
+	log_error("conn", "worker=%s not stored: %s", conn->id.text, e.msg);
+}
+
+/* An object of an earlier life is not counted: its sessions are none of ours. */
+static void count_move(const struct connset *set, const struct conn_event *before,
+		       enum presence_state to, enum presence_reason reason)
+{
+	stats_label(STAT_PRESENCE_EVENTS, to, 1);
+	if (before->pos.boot == set->publish->boot)
+		stats_label(STAT_WORKERS, before->state, -1);
+	stats_label(STAT_WORKERS, to, 1);
+	if (before->state == PRESENCE_ONLINE && to != PRESENCE_ONLINE)
+		stats_label(STAT_DISCONNECTS, reason, 1);
 }
 
 void conn_presence(const struct conn *conn, struct presence *out)
@@ -94,6 +109,7 @@ bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 		return false;
 	}
 	follow_grace(set, conn, from, to);
+	count_move(set, p, to, reason);
 	conn_presence(conn, &event);
 	digest_remove(&set->publish->digest, &event);
 	p->at_ms = clock_unix_ms();
@@ -203,8 +219,10 @@ static void move_to_ended(struct connset *set, struct session *s)
 		TAILQ_REMOVE(&set->pending, s, of_list);
 	else if (s->state == SESSION_CLOSING)
 		TAILQ_REMOVE(&set->closing, s, of_list);
-	if (s->state != SESSION_PENDING)
+	if (s->state != SESSION_PENDING) {
 		s->conn->live--;
+		stats_label(STAT_SESSIONS, s->websockets, -1);
+	}
 	TAILQ_REMOVE(&s->conn->sessions, s, of_conn);
 	TAILQ_INSERT_TAIL(&set->ended, s, of_list);
 	s->state = SESSION_ENDED;
@@ -240,6 +258,7 @@ void session_accept(struct connset *set, struct session *s)
 	s->state = SESSION_LIVE;
 	s->generation = next_generation(conn);
 	conn->live++;
+	stats_label(STAT_SESSIONS, s->websockets, 1);
 	conn_move(set, conn, PRESENCE_ONLINE, REASON_NONE, NULL);
 	if (s->proves)
 		proof_note(set->store, set->publish, &conn->id, &s->token, PROOF_LOGIN);
@@ -403,6 +422,7 @@ void session_close(struct connset *set, struct session *s, enum presence_reason 
 	if (s->state == SESSION_PENDING)
 		session_accept(set,
 			       s); /* it may be connected: it is told, and ends like others */
+	stats_add(STAT_NOTICES, 1);
 	send_notice(set, s, code, message);
 	expiry_remove(&set->expiries, &s->stub->expiry);
 	s->state = SESSION_CLOSING;

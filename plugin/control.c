@@ -3,6 +3,7 @@
 
 #include "plugin/control_list.h"
 #include "plugin/dirsync.h"
+#include "plugin/stats.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
@@ -32,7 +33,7 @@ struct control_answer {
 static const struct {
 	const char *name;
 	control_f handler;
-} commands[] = {
+} commands[CONTROL_COMMANDS] = {
 	{"listConnections", control_list_connections },
 	{"getConnection",   control_get_connection   },
 	{"send",            control_send             },
@@ -43,7 +44,13 @@ static const struct {
 	{"listTokenProofs", control_list_token_proofs},
 	{"beginSync",       control_begin_sync       },
 	{"endSync",         control_end_sync         },
+	{"getStats",        control_get_stats        },
 };
+
+const char *control_command_name(unsigned position)
+{
+	return commands[position].name;
+}
 
 /* ---- clients ---- */
 
@@ -106,6 +113,7 @@ static void render(struct buf *out, const char *command, const char *correlation
 	if (more)
 		jwrite_bool(&w, "more", true);
 	if (e != NULL && e->code != ERR_OK) {
+		stats_label(STAT_CONTROL_ERRORS, e->code, 1);
 		jwrite_object(&w, "error");
 		jwrite_str(&w, "code", err_name(e->code));
 		jwrite_str(&w, "message", e->msg);
@@ -193,9 +201,11 @@ void control_answer_part(struct control *c, const struct control_route *route,
 
 static control_f find_handler(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(commands[i].name, name) == 0)
+	for (unsigned i = 0; i < CONTROL_COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0) {
+			stats_label(STAT_CONTROL_COMMANDS, i, 1);
 			return commands[i].handler;
+		}
 	return NULL;
 }
 
@@ -261,6 +271,7 @@ void control_message(struct control *c, const void *client, const struct control
 	struct buf responses;
 	struct err e = {0};
 
+	stats_add(STAT_CONTROL_MESSAGES, 1);
 	buf_init(&responses, CONTROL_ANSWER_MAX);
 	if (len > CONTROL_MESSAGE_MAX)
 		err_set(&e, ERR_PAYLOAD_TOO_LARGE, "more than %u bytes", CONTROL_MESSAGE_MAX);
@@ -333,7 +344,8 @@ enum err_code control_open(struct control *c, const struct options *options,
 			      .conns = conns,
 			      .directory = directory,
 			      .store = store,
-			      .publish = publish};
+			      .publish = publish,
+			      .started_us = clock_mono_us()};
 	htab_init(&c->clients, hash_client);
 	c->waiting_end = &c->waiting;
 	c->sync = dirsync_new();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* control.h - the commands of bridges, on $CONTROL/rollcall/v1: envelope, dispatch, answers.
- * docs/reference/control.md is the format. Handlers are in control_conn.c, control_list.c and
- * control_sync.c.
+ * docs/reference/control.md is the format. Handlers are in control_conn.c, control_list.c,
+ * control_sync.c, control_proof.c and control_stats.c.
  *
  * Only clients that were seen to log in as one of control_users are obeyed: Mosquitto 2.1 runs
  * this callback also for clients of listeners that never asked the plugin.
@@ -40,6 +40,7 @@ struct control {
 	struct control_answer **waiting_end;
 	struct dirsync *sync;
 	struct control_lists *lists; /* listConnections under way */
+	int64_t started_us;
 };
 
 struct control_call {
@@ -99,6 +100,11 @@ enum err_code control_get_directory(struct control_call *call);
 enum err_code control_list_token_proofs(struct control_call *call);
 enum err_code control_begin_sync(struct control_call *call);
 enum err_code control_end_sync(struct control_call *call);
+enum err_code control_get_stats(struct control_call *call);
+
+/* The table of commands. */
+#define CONTROL_COMMANDS 11
+const char *control_command_name(unsigned position);
 
 /* Reads the member worker_id. False: the reader has failed. */
 bool control_read_worker(struct jread *r, struct worker_id *id);

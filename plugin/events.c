@@ -6,6 +6,7 @@
 #include "plugin/plugin.h"
 #include "plugin/proof.h"
 #include "plugin/report.h"
+#include "plugin/stats.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 
@@ -114,6 +115,7 @@ static int login_worker(struct plugin *p, const struct login *login)
 		return rc;
 	check_ticks(p);
 	refusal = admit_worker(&p->directory, &p->conns, login, &id, &token);
+	stats_label(STAT_CONNECTS, refusal, 1);
 	if (refusal != ADMITTED) {
 		audit_refused(&p->audit, refusal, id.text, login->client_id, login->address);
 		return MOSQ_ERR_AUTH;
@@ -216,10 +218,14 @@ static void count_message(struct session *s, enum access_op op, uint32_t len)
 	if (op == ACCESS_WRITE) {
 		s->messages_in++;
 		s->bytes_in += len;
+		stats_add(STAT_MESSAGES_RECEIVED, 1);
+		stats_add(STAT_BYTES_RECEIVED, len);
 		s->last_message_ms = clock_unix_ms();
 	} else if (op == ACCESS_READ) {
 		s->messages_out++;
 		s->bytes_out += len;
+		stats_add(STAT_MESSAGES_SENT, 1);
+		stats_add(STAT_BYTES_SENT, len);
 	}
 }
 
@@ -235,9 +241,21 @@ static enum access check_write(struct plugin *p, struct session *s,
 		session_will(&p->conns, s, has_detail ? detail : NULL);
 	} else if (ev->payloadlen > REPORTED_MAX_BYTES &&
 		   is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE)) {
+		stats_label(STAT_DENIED, DENY_TOO_LARGE, 1);
 		return ACCESS_DENY;
 	}
 	return ACCESS_ALLOW;
+}
+
+static void count_denied(enum access_phase phase, const struct access_request *rq)
+{
+	enum deny_rule rule = phase != PHASE_LIVE          ? DENY_NO_SESSION
+			      : rq->op == ACCESS_SUBSCRIBE ? DENY_SUBSCRIBE
+			      : rq->op == ACCESS_READ      ? DENY_READ
+			      : rq->retain                 ? DENY_RETAIN
+							   : DENY_PUBLISH;
+
+	stats_label(STAT_DENIED, rule, 1);
 }
 
 static enum access check_session_access(struct plugin *p, struct session *s,
@@ -252,6 +270,8 @@ static enum access check_session_access(struct plugin *p, struct session *s,
 	    !(rq->op == ACCESS_WRITE && is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL)))
 		session_accept(&p->conns, s);
 	access = access_worker(&p->rules, &s->conn->id, phase_of(s), rq);
+	if (access == ACCESS_DENY)
+		count_denied(phase_of(s), rq);
 	/* After the end a write can only be the will: a loss, whatever becomes of the message.
 	 */
 	if (s->state == SESSION_ENDED && rq->op == ACCESS_WRITE)
@@ -293,6 +313,7 @@ int on_acl_check(int event, void *event_data, void *userdata)
 	struct plugin *p = userdata;
 	struct session *s;
 	const char *username;
+	enum access access;
 
 	(void)event;
 	if (!to_op(ev->access, &rq.op))
@@ -306,7 +327,10 @@ int on_acl_check(int event, void *event_data, void *userdata)
 		return to_mosq(access_control(&p->rules, &rq));
 	if (username != NULL && directory_owns(&p->directory, username))
 		return to_mosq(check_absent_worker(p, username, ev, &rq));
-	return to_mosq(access_other(&p->rules, &rq));
+	access = access_other(&p->rules, &rq);
+	if (access == ACCESS_DENY)
+		stats_label(STAT_DENIED, DENY_FOREIGN, 1);
+	return to_mosq(access);
 }
 
 /* ---- messages ---- */
@@ -343,8 +367,10 @@ int on_message(int event, void *event_data, void *userdata)
 		take_token_ack(p, s, ev);
 	else if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE) &&
 		 report_state(p->store, &s->conn->id, ev->payload, ev->payloadlen, &e) !=
-			 ERR_OK)
+			 ERR_OK) {
+		stats_add(STAT_STATES_DROPPED, 1);
 		log_debug("report", "worker=%s state left out: %s", s->conn->id.text, e.msg);
+	}
 	return MOSQ_ERR_SUCCESS;
 }
 

@@ -34,8 +34,18 @@ void histogram_add(struct histogram *h, int64_t ns)
 		ns = 0;
 	h->buckets[bucket_of((uint64_t)ns)]++;
 	h->count++;
+	h->sum_ns += (uint64_t)ns;
 	if (ns > h->max_ns)
 		h->max_ns = ns;
+}
+
+uint64_t histogram_below(const struct histogram *h, unsigned exponent)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < bucket_of((uint64_t)1 << exponent); i++)
+		n += h->buckets[i];
+	return n;
 }
 
 int64_t histogram_quantile(const struct histogram *h, double share)

@@ -3,6 +3,7 @@
 #include "plugin/plugin.h"
 
 #include "plugin/codec.h"
+#include "plugin/stats.h"
 #include "plugin/wake.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
@@ -76,6 +77,7 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 
 	p->rules = (struct access_rules){p->options.topic_root, p->options.app_retain};
 	p->started_us = clock_mono_us();
+	stats_reset();
 	p->store = store_open(p->options.storage_path, p->options.storage_size_mib,
 			      p->options.flush_interval_ms, wake_arm, e);
 	if (p->store == NULL || name_node(p, e) != ERR_OK)
@@ -122,6 +124,7 @@ void plugin_tick(struct plugin *p)
 	more |= publish_flush(&p->publish, now_us);
 	if (more)
 		wake_arm();
+	stats_observe_us(STAT_TICK_DURATION, clock_mono_us() - now_us);
 }
 
 void plugin_stop(struct plugin *p)

@@ -2,6 +2,7 @@
 #include "plugin/publish.h"
 
 #include "plugin/broker_api.h"
+#include "plugin/stats.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
@@ -183,6 +184,7 @@ static void flush_queue(struct publish *p)
 	while ((r = p->first) != NULL) {
 		p->first = r->next;
 		if (r->id.text[0] == '\0') {
+			stats_add(STAT_PRESENCE_BATCHES, 1);
 			send(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, 1, false, NULL);
 		} else {
 			topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);

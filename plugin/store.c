@@ -270,6 +270,18 @@ bool store_healthy(const struct store *s)
 	return !s->journal_failing && !store_thread_failing(s->thread);
 }
 
+void store_status(const struct store *s, struct store_status *out)
+{
+	*out = (struct store_status){.pending = s->fresh.len + s->busy.len,
+				     .pending_bytes = s->waiting_bytes,
+				     .journal_bytes = s->journal.good_len,
+				     .used_bytes = lmdb_used(s->lmdb)};
+	if (!store_healthy(s)) {
+		out->code = ERR_STORE_UNAVAILABLE;
+		snprintf(out->message, sizeof(out->message), "storage refuses writes");
+	}
+}
+
 /* ---- open and close ---- */
 
 static enum err_code lock_dir(struct store *s, const char *path, struct err *e)

@@ -78,3 +78,14 @@ enum err_code store_sync(struct store *s, struct err *e) MUST_CHECK;
 
 /* False while the disk refuses writes; the broker goes on, changes wait in memory. */
 bool store_healthy(const struct store *s);
+
+struct store_status {
+	enum err_code code; /* ERR_OK, or why the disk refuses */
+	char message[200];
+	int64_t since_ms;              /* it began to refuse; 0: it does not */
+	size_t pending, pending_bytes; /* records that are not durable yet */
+	int64_t journal_bytes;
+	int64_t used_bytes; /* of LMDB */
+};
+
+void store_status(const struct store *s, struct store_status *out);

@@ -143,6 +143,16 @@ void lmdb_walk(struct lmdb *l, enum store_db db, const char *after, lmdb_visit_f
 	mdb_cursor_close(c);
 }
 
+int64_t lmdb_used(const struct lmdb *l)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+
+	if (mdb_env_info(l->env, &info) != 0 || mdb_env_stat(l->env, &stat) != 0)
+		return 0;
+	return (int64_t)((info.me_last_pgno + 1) * stat.ms_psize);
+}
+
 uint64_t lmdb_lsn(struct lmdb *l)
 {
 	struct slice v;

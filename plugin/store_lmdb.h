@@ -32,6 +32,9 @@ void lmdb_walk(struct lmdb *l, enum store_db db, const char *after, lmdb_visit_f
 /* Ends the current borrow: an open read would keep LMDB from using freed pages again. */
 void lmdb_end_read(struct lmdb *l);
 
+/* Bytes of the file that hold something, or did and are free to be used again. */
+int64_t lmdb_used(const struct lmdb *l);
+
 /* Number of the last record that LMDB holds. */
 uint64_t lmdb_lsn(struct lmdb *l);
 

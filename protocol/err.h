@@ -44,6 +44,7 @@ enum err_code {
 #define X(name, http, text) ERR_##name,
 	ERR_LIST(X)
 #undef X
+		ERR_CODES
 };
 
 struct err {

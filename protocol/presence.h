@@ -42,6 +42,7 @@ enum presence_reason {
 #define X(name, text) REASON_##name,
 	PRESENCE_REASON_LIST(X)
 #undef X
+		PRESENCE_REASONS
 };
 
 /* (boot, seq) of an event: within one node they only grow. */

@@ -99,7 +99,7 @@ layers plugin 'plugin|broker_api' \
 	'conn|connset|hibernate|directory|proof' \
 	'object|publish' \
 	'store[a-z_]*|journal' \
-	'options|codec|wake|expiry|slab|numtab|swap|histogram'
+	'options|codec|wake|expiry|slab|numtab|swap|histogram|stats'
 
 # Inside the bridge: a request goes down these lines, and its answer comes back by return.
 layers bridge 'app|http|router|routes' \
