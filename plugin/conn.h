@@ -180,8 +180,8 @@ bool connset_visit(const struct connset *set, const struct worker_id *id, sessio
 int connset_other_sessions(const struct connset *set, const struct worker_id *id,
 			   const char *client_id);
 
-/* The object, from memory or storage; wakes nothing. False if the worker was never connected.
- */
+/* The object, from memory or storage; wakes nothing, but tells an end that would be told at the
+ * turn's end. False if the worker was never connected. */
 bool connset_presence(struct connset *set, const struct worker_id *id, struct presence *out);
 
 /* The broker gave this address to a new client: if a session of ours is known by it, its end

@@ -221,6 +221,10 @@ bool connset_presence(struct connset *set, const struct worker_id *id, struct pr
 
 	if (number != 0) {
 		stub = slab_at(&set->conn_stubs, number);
+		/* An answer must not say online and show no session: what ended earlier in this
+		 * turn is told first. */
+		if (!stub->asleep)
+			conn_settle(set, stub->conn);
 		if (!stub->asleep && stub->conn->last.pos.boot > 0) {
 			conn_presence(stub->conn, out);
 			return true;

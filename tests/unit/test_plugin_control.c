@@ -444,6 +444,20 @@ static void get_connection_knows_three_kinds_of_workers(void **state)
 		"WORKER_NOT_FOUND");
 }
 
+static void get_connection_never_says_online_without_a_session(void **state)
+{
+	struct mosquitto c = tcp_client("wrk_a", "wrk_a");
+
+	(void)state;
+	put_worker(&world, "wrk_a");
+	log_in(&world, &c);
+	turns(&world, 3);
+	disconnect(&world, &c, 0); /* and the turn goes on */
+	assert_non_null(
+		strstr(data_of(&bridge, "{'command':'getConnection','worker_id':'wrk_a'}"),
+		       "\"connected\":false,\"session_count\":0"));
+}
+
 /* ---- send ---- */
 
 static void send_reaches_the_newest_all_or_the_one_named(void **state)
@@ -656,6 +670,7 @@ int main(void)
 		TEST(pages_come_by_themselves_until_the_last),
 		TEST(no_page_goes_to_a_client_that_has_left),
 		TEST(get_connection_knows_three_kinds_of_workers),
+		TEST(get_connection_never_says_online_without_a_session),
 		TEST(send_reaches_the_newest_all_or_the_one_named),
 		TEST(sync_drops_what_was_not_mentioned),
 		TEST(sync_of_another_epoch_replaces_everything),
