@@ -3,6 +3,7 @@
 
 #include "bridge/config.h"
 #include "bridge/store_metric_days.h"
+#include "bridge/store_metric_follow.h"
 #include "bridge/store_upkeep.h"
 #include "protocol/util.h"
 
@@ -48,6 +49,10 @@ static enum err_code turn_metric_days(struct job_run *run, struct err *e)
 {
 	const int64_t oldest_ms = run->now_ms - (run->config->metrics_days + 1) * DAY_MS;
 
+	int64_t forgotten;
+
+	if (store_metric_writers_forget(run->db, run->now_ms - DAY_MS, &forgotten, e) != ERR_OK)
+		return e->code;
 	return store_metric_days(run->db, run->now_ms, oldest_ms, &run->handled, e);
 }
 

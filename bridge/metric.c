@@ -8,6 +8,7 @@
 #include "bridge/db.h"
 #include "bridge/loop.h"
 #include "bridge/metric_ack.h"
+#include "bridge/metric_follow.h"
 #include "bridge/metric_link.h"
 #include "bridge/metric_queue.h"
 #include "bridge/metric_writer.h"
@@ -30,6 +31,7 @@ struct metrics {
 	struct metric_link *link;
 	struct metric_queue *queue;
 	struct metric_writer *writer;
+	struct metric_follow *follow;
 	struct timer *start;
 	int64_t id; /* among the bridges that share the database */
 
@@ -157,7 +159,10 @@ static enum err_code start_parts(struct metrics *m, struct err *e)
 		return e->code;
 	m->writer = metric_writer_new(&m->app->config, m->app->loop, m->queue, m->link, m->id,
 				      to_roster, m, e);
-	return m->writer != NULL ? ERR_OK : e->code;
+	if (m->writer == NULL)
+		return e->code;
+	m->follow = metric_follow_new(m->app, m->id, to_roster, m, e);
+	return m->follow != NULL ? ERR_OK : e->code;
 }
 
 struct metrics *metrics_new(struct app *app, struct err *e)
@@ -199,6 +204,7 @@ void metrics_free(struct metrics *m)
 		return;
 	if (m->queue != NULL)
 		metric_queue_close(m->queue);
+	metric_follow_free(m->follow);
 	metric_writer_free(m->writer);
 	metric_link_free(m->link);
 	metric_queue_free(m->queue);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* GET /workers/{worker}/metrics/latest */
 #include "bridge/app.h"
+#include "bridge/metric_keys.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
-#include "bridge/store_metric_read.h"
-#include "bridge/worker_body.h"
 #include "protocol/jwrite.h"
 
 #include <stdlib.h>
@@ -17,25 +16,6 @@ struct latest_get {
 	struct metric_row row;
 };
 
-static void write_report(struct jwrite *w, const struct worker_id *worker,
-			 const struct metric_row *r)
-{
-	jwrite_object(w, NULL);
-	jwrite_str(w, "worker_id", worker->text);
-	jwrite_time(w, "received_at", r->received_ms);
-	jwrite_time(w, "at", r->at_ms);
-	if (r->seq >= 0)
-		jwrite_i64(w, "seq", r->seq);
-	else
-		jwrite_null(w, "seq");
-	jwrite_f64(w, "memory", r->memory);
-	jwrite_f64(w, "cpu", r->cpu);
-	jwrite_f64(w, "rate", r->rate);
-	jwrite_str(w, "engine_status", r->engine_status[0] != '\0' ? r->engine_status : NULL);
-	worker_write_metrics(w, r->extra);
-	jwrite_object_end(w);
-}
-
 static enum err_code read_latest(struct db *db, void *arg, struct err *e)
 {
 	struct latest_get *get = arg;
@@ -45,6 +25,7 @@ static enum err_code read_latest(struct db *db, void *arg, struct err *e)
 
 static void on_read(void *arg, struct err *e)
 {
+	static const struct metric_keys all;
 	struct latest_get *get = arg;
 	struct jwrite w;
 	struct buf body;
@@ -52,7 +33,7 @@ static void on_read(void *arg, struct err *e)
 	if (e->code == ERR_OK) {
 		buf_init(&body, ANSWER_MAX);
 		jwrite_begin(&w, &body);
-		write_report(&w, &get->worker, &get->row);
+		metric_row_write(&w, &get->worker, &get->row, &all);
 		respond_json(get->rq, 200, &body);
 	} else {
 		respond_error(get->rq, e);

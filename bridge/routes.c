@@ -36,6 +36,7 @@ const struct route routes[] = {
 	{HTTP_POST,   "/workers/{worker}/start",             SCOPE_COMMANDS,  rest_worker_start    },
 	{HTTP_POST,   "/workers/{worker}/stop",              SCOPE_COMMANDS,  rest_worker_stop     },
 	{HTTP_GET,    "/workers/{worker}/metrics/latest",    SCOPE_READ,      rest_metrics_latest  },
+	{HTTP_GET,    "/workers/{worker}/metrics",           SCOPE_READ,      rest_metrics_history },
 };
 
 const size_t routes_len = ARRAY_LEN(routes);

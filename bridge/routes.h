@@ -54,3 +54,4 @@ enum err_code rest_worker_stop(struct request *rq, struct err *e);
 
 /* rest_metric.c */
 enum err_code rest_metrics_latest(struct request *rq, struct err *e);
+enum err_code rest_metrics_history(struct request *rq, struct err *e);

@@ -4,6 +4,7 @@
 
 #include "bridge/db.h"
 #include "bridge/metric_report.h"
+#include "protocol/buf.h"
 
 /* A report as it is stored. */
 struct metric_row {
@@ -35,5 +36,28 @@ struct metric_span {
 enum err_code store_metrics_history(struct db *db, const struct metric_span *span,
 				    struct metric_rows *out, struct err *e) MUST_CHECK;
 
+/* The reports of a span of time, averaged. */
+struct metric_bucket {
+	int64_t at_ms;            /* its beginning, a multiple of the resolution */
+	int64_t reports;          /* how many */
+	double memory, cpu, rate; /* NaN: none of them has it */
+	struct buf
+		further; /* members of a JSON object: averages of further keys with numbers */
+};
+
+struct metric_buckets {
+	struct metric_bucket *buckets; /* owned */
+	size_t len;
+};
+
+/* Buckets of `resolution_s` in which there are reports, newest first, at most span->limit.
+ * `further`: a JSON array of the further keys to be averaged, "[]" for all that are numbers,
+ * NULL for none. ERR_DATABASE_UNAVAILABLE where there are so many reports that it takes too
+ * long. */
+enum err_code store_metrics_buckets(struct db *db, const struct metric_span *span,
+				    int64_t resolution_s, const char *further,
+				    struct metric_buckets *out, struct err *e) MUST_CHECK;
+
+void metric_buckets_fini(struct metric_buckets *buckets);
 void metric_row_fini(struct metric_row *row);
 void metric_rows_fini(struct metric_rows *rows);
