@@ -15,9 +15,11 @@
 #include "bridge/metric.h"
 #include "bridge/migrate.h"
 #include "bridge/mirror.h"
+#include "bridge/plugin_stats.h"
 #include "bridge/pwhash.h"
 #include "bridge/roster.h"
 #include "bridge/scheduler.h"
+#include "bridge/traffic.h"
 #include "bridge/user.h"
 
 struct part {
@@ -50,9 +52,25 @@ PART(directory, directory_new, directory_free)
 PART(metrics, metrics_new, metrics_free)
 PART(commands, commands_new, commands_free)
 PART(audit, audit_new, audit_free)
+PART(plugin_stats, plugin_stats_new, plugin_stats_free)
+PART(traffic, traffic_new, traffic_free)
 PART(inbox, inbox_new, inbox_free)
 PART(scheduler, scheduler_new, scheduler_free)
 PART(http, http_new, http_free)
+
+static bool start_http_operators(struct app *app, struct err *e)
+{
+	if (app->config.metrics_port == 0)
+		return true;
+	app->http_operators = http_new_for_operators(app, e);
+	return app->http_operators != NULL;
+}
+
+static void stop_http_operators(struct app *app)
+{
+	http_free(app->http_operators);
+	app->http_operators = NULL;
+}
 
 static bool start_loop(struct app *app, struct err *e)
 {
@@ -120,24 +138,27 @@ static void stop_jobs(struct app *app)
 
 /* Started downwards, stopped upwards. */
 static const struct part parts[] = {
-	{"loop",          start_loop,          stop_loop         },
-	{"db",            start_db,            stop_db           },
-	{"pwhash",        start_pwhash,        stop_pwhash       },
-	{"identity",      start_identity,      stop_identity     },
-	{"roster",        start_roster,        stop_roster       },
-	{"broker",        start_broker,        stop_broker       },
-	{"control",       start_control,       stop_control      },
-	{"engine_states", start_engine_states, stop_engine_states},
-	{"mirror",        start_mirror,        stop_mirror       },
-	{"directory",     start_directory,     stop_directory    },
-	{"metrics",       start_metrics,       stop_metrics      },
-	{"commands",      start_commands,      stop_commands     },
-	{"audit",         start_audit,         stop_audit        },
-	{"inbox",         start_inbox,         stop_inbox        },
-	{"scheduler",     start_scheduler,     stop_scheduler    },
-	{"jobs",          start_jobs,
-	 stop_jobs					       }, /* ends them while those who asked for them still exist */
-	{"http",          start_http,          stop_http         }, /* last: serve only when whole */
+	{"loop",           start_loop,           stop_loop          },
+	{"db",             start_db,             stop_db            },
+	{"pwhash",         start_pwhash,         stop_pwhash        },
+	{"identity",       start_identity,       stop_identity      },
+	{"roster",         start_roster,         stop_roster        },
+	{"broker",         start_broker,         stop_broker        },
+	{"control",        start_control,        stop_control       },
+	{"engine_states",  start_engine_states,  stop_engine_states },
+	{"mirror",         start_mirror,         stop_mirror        },
+	{"directory",      start_directory,      stop_directory     },
+	{"metrics",        start_metrics,        stop_metrics       },
+	{"commands",       start_commands,       stop_commands      },
+	{"audit",          start_audit,          stop_audit         },
+	{"plugin_stats",   start_plugin_stats,   stop_plugin_stats  },
+	{"traffic",        start_traffic,        stop_traffic       },
+	{"inbox",          start_inbox,          stop_inbox         },
+	{"scheduler",      start_scheduler,      stop_scheduler     },
+	{"jobs",           start_jobs,
+	 stop_jobs						  }, /* ends them while those who asked for them still exist */
+	{"http_operators", start_http_operators, stop_http_operators},
+	{"http",           start_http,           stop_http          }, /* last: serve only when whole */
 };
 
 static void stop_from(struct app *app, size_t n)

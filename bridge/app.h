@@ -20,8 +20,11 @@ struct app {
 	struct metrics *metrics;             /* reports: queue, writer, acknowledgements */
 	struct commands *commands;           /* commands under way, and who waits for them */
 	struct audit *audit;                 /* refused logins, on their way to the database */
+	struct plugin_stats *plugin_stats;   /* what the plugin counts */
+	struct traffic *traffic;             /* what HTTP requests came */
 	struct inbox *inbox;                 /* MQTT messages to the parts above */
 	struct scheduler *scheduler;         /* what is done without being asked */
+	struct http *http_operators;         /* NULL: they are served with the rest */
 	struct http *http;                   /* last: serve only when whole */
 	struct err fatal;                    /* why it stops by itself; ERR_OK: it does not */
 };

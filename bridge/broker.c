@@ -12,6 +12,7 @@
 
 #include "bridge/app.h"
 #include "bridge/loop.h"
+#include "bridge/prom.h"
 #include "bridge/resolve.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
@@ -60,6 +61,7 @@ struct broker {
 	int64_t retry_ms, deadline_us;
 	size_t unacked;
 	char address[ADDRESS_TEXT_MAX]; /* of the last attempt */
+	uint64_t connects, received, published, refused;
 	char why[128]; /* the last failure that was logged: the same one is not logged again */
 };
 
@@ -121,6 +123,7 @@ static void on_subscribe(struct mosquitto *mosq, void *arg, int mid, int n, cons
 			return;
 		}
 	b->state = LINK_UP;
+	b->connects++;
 	b->retry_ms = RETRY_MIN_MS;
 	b->why[0] = '\0';
 	log_info("broker", "host=%s port=%d connected", b->app->config.broker_host,
@@ -148,6 +151,7 @@ static void on_publish(struct mosquitto *mosq, void *arg, int mid, int rc,
 	(void)props;
 	if (b->unacked > 0)
 		b->unacked--;
+	b->refused += rc >= 128;
 	if (rc >= 128)
 		log_warn("broker", "a message was refused: %s", mosquitto_reason_string(rc));
 }
@@ -160,6 +164,7 @@ static void on_message(struct mosquitto *mosq, void *arg, const struct mosquitto
 
 	(void)mosq;
 	(void)props;
+	b->received++;
 	for (struct broker_listener *l = b->listeners; l != NULL; l = l->next)
 		if (l->wants(l->arg, msg->topic))
 			l->message(l->arg, msg->topic, payload, (size_t)msg->payloadlen);
@@ -433,7 +438,24 @@ enum err_code broker_publish(struct broker *b, const char *topic, const void *pa
 		 * under the feet of the caller. */
 		return err_set(e, ERR_BROKER_UNAVAILABLE, "%s", mosquitto_strerror(rc));
 	b->unacked++;
+	b->published++;
 	if (mosquitto_want_write(b->mosq))
 		event_add(b->writable, NULL);
 	return ERR_OK;
+}
+
+void broker_expose(const struct broker *b, struct prom *p)
+{
+	prom_gauge(p, "rollcall_broker_up", "1 while the broker is connected and subscribed to",
+		   broker_connected(b));
+	prom_counter(p, "rollcall_broker_connects_total", "Connections to the broker",
+		     b->connects);
+	prom_counter(p, "rollcall_broker_messages_received_total",
+		     "Messages that the broker delivered", b->received);
+	prom_counter(p, "rollcall_broker_messages_published_total",
+		     "Messages given to the broker", b->published);
+	prom_counter(p, "rollcall_broker_messages_refused_total",
+		     "Of these, messages that it refused", b->refused);
+	prom_gauge(p, "rollcall_broker_messages_unacknowledged",
+		   "Messages that wait for its acknowledgement", (double)b->unacked);
 }

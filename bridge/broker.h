@@ -44,6 +44,10 @@ bool broker_connected(const struct broker *b);
 /* The numeric address of the last attempt to connect; "" before the first one. */
 const char *broker_address(const struct broker *b);
 
+/* Connections and messages, for operators. */
+struct prom;
+void broker_expose(const struct broker *b, struct prom *p);
+
 /* Publishes at QoS 1, not retained. ERR_BROKER_UNAVAILABLE when not connected or when the
  * queue of unacknowledged messages is full. */
 enum err_code broker_publish(struct broker *b, const char *topic, const void *payload,

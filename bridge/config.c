@@ -44,6 +44,9 @@ struct option {
 static const struct option options[] = {
 	TEXT("HTTP_BIND", http_bind, "127.0.0.1", 1, 255, "address on which REST is served"),
 	INT("HTTP_PORT", http_port, "8080", 1, 65535, "port on which REST is served"),
+	INT("METRICS_PORT", metrics_port, "0", 0, 65535,
+	    "port for /metrics and /healthz alone, which REST then does not serve; 0: none"),
+	TEXT("METRICS_BIND", metrics_bind, "127.0.0.1", 1, 255, "address of that port"),
 	TEXT("TRUSTED_PROXIES", trusted_proxies, "", 0, 1024,
 	     "addresses and networks, with commas between them, whose X-Forwarded-For and "
 	     "X-Forwarded-Proto are believed"),

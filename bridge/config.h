@@ -16,6 +16,8 @@
 struct config {
 	char *http_bind;
 	int64_t http_port;
+	char *metrics_bind;
+	int64_t metrics_port;  /* 0: /metrics and /healthz are served with REST */
 	char *trusted_proxies; /* address.h */
 	char *db_socket;       /* "": by host and port */
 	char *db_host;

@@ -7,6 +7,7 @@
 #include "bridge/app.h"
 #include "bridge/broker.h"
 #include "bridge/loop.h"
+#include "bridge/prom.h"
 #include "protocol/clock.h"
 #include "protocol/htab.h"
 #include "protocol/jread.h"
@@ -22,12 +23,22 @@
 #define BATCH_COMMANDS 200
 #define COMMAND_BYTES ((size_t)900 * 1024)
 #define PENDING_MAX 50000
+#define KINDS_MAX 16
 #define SWEEP_MS 20 /* how exactly a timeout is kept */
+
+/* All calls of one command. */
+struct kind {
+	const char *command; /* a literal */
+	struct latency took; /* to the answer, or its last part */
+	uint64_t failed;     /* with an error, or without an answer */
+};
 
 /* A command that has no answer yet. */
 struct call {
 	uint64_t id;
-	int64_t deadline_us, timeout_us;
+	struct kind *kind;
+	struct log_cause cause;
+	int64_t asked_us, deadline_us, timeout_us;
 	control_done_f done; /* NULL, and `part` too: nobody wants to know */
 	control_part_f part;
 	void *arg;
@@ -44,6 +55,7 @@ struct control {
 	size_t batch_len;                  /* commands in it */
 	struct call *failed, **failed_end; /* told in the next turn */
 	struct timer *flush, *sweep;
+	struct kind kinds[KINDS_MAX]; /* the last one takes whatever finds no place */
 };
 
 static const struct {
@@ -72,12 +84,28 @@ static struct call *find_call(struct control *c, uint64_t id)
 	return htab_find(&c->calls, htab_hash_bytes(&id, sizeof(id)), call_is, &id);
 }
 
+static struct kind *kind_of(struct control *c, const char *command)
+{
+	size_t i = 0;
+
+	while (i < KINDS_MAX - 1 && c->kinds[i].command != NULL &&
+	       strcmp(c->kinds[i].command, command) != 0)
+		i++;
+	if (c->kinds[i].command == NULL)
+		c->kinds[i].command = command;
+	return &c->kinds[i];
+}
+
 static void finish(struct call *call, struct json_object *data, struct err *e)
 {
+	latency_add(&call->kind->took, clock_mono_us() - call->asked_us);
+	call->kind->failed += data == NULL;
+	log_set_cause(&call->cause);
 	if (call->done != NULL)
 		call->done(call->arg, data, e);
 	else if (call->part != NULL)
 		call->part(call->arg, data, e, false);
+	log_set_cause(NULL);
 	free(call);
 }
 
@@ -160,8 +188,11 @@ static void ask(struct control *c, struct call *call, const char *command,
 	struct err e = {0};
 
 	call->id = ++c->last_id;
+	call->kind = kind_of(c, command);
+	call->cause = log_cause();
+	call->asked_us = clock_mono_us();
 	call->timeout_us = timeout_ms * 1000;
-	call->deadline_us = clock_mono_us() + call->timeout_us;
+	call->deadline_us = call->asked_us + call->timeout_us;
 	if (admit(c, fields, &e) != ERR_OK) {
 		fail_later(c, call, &e);
 	} else if (!htab_add(&c->calls, call)) {
@@ -367,4 +398,18 @@ void control_free(struct control *c)
 	buf_fini(&c->batch);
 	htab_fini(&c->calls);
 	free(c);
+}
+
+void control_expose(const struct control *c, struct prom *p)
+{
+	prom_gauge(p, "rollcall_control_calls", "Control commands that wait for their answer",
+		   (double)c->calls.len);
+	prom_family(p, "rollcall_control_duration_seconds", PROM_HISTOGRAM,
+		    "Time from a control command to its answer, or to giving up");
+	for (size_t i = 0; i < KINDS_MAX && c->kinds[i].command != NULL; i++)
+		prom_latency(p, LABELS({"command", c->kinds[i].command}), &c->kinds[i].took);
+	prom_family(p, "rollcall_control_failures_total", PROM_COUNTER,
+		    "Control commands that the plugin refused or did not answer");
+	for (size_t i = 0; i < KINDS_MAX && c->kinds[i].command != NULL; i++)
+		prom_count(p, LABELS({"command", c->kinds[i].command}), c->kinds[i].failed);
 }

@@ -33,3 +33,7 @@ void control_call(struct control *c, const char *command, const struct buf *fiel
  * `part` is called until it has been told that no more follow. */
 void control_call_parts(struct control *c, const char *command, const struct buf *fields,
 			int64_t timeout_ms, control_part_f part, void *arg);
+
+/* Calls by command: how long their answers took, how many failed; for operators. */
+struct prom;
+void control_expose(const struct control *c, struct prom *p);

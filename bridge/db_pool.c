@@ -8,6 +8,8 @@
 #include "bridge/db.h"
 #include "bridge/db_connection.h"
 #include "bridge/loop.h"
+#include "bridge/prom.h"
+#include "protocol/clock.h"
 #include "protocol/log.h"
 
 #include <pthread.h>
@@ -24,6 +26,8 @@ struct job {
 	db_done_f done;
 	void *arg;
 	bool probe;
+	int64_t submitted_us;
+	struct log_cause cause;
 	struct err e;
 	struct loop_post post;
 	struct job *next;
@@ -37,8 +41,11 @@ struct db_pool {
 	size_t threads_len;
 	pthread_t *threads;
 	atomic_bool healthy;
+	atomic_size_t busy; /* threads that run a job just now */
+	struct latency waited, took;
 
 	/* Loop thread only. */
+	uint64_t refused; /* jobs that failed without having been run */
 	bool prepared, hopeless;
 	bool was_healthy; /* as last logged */
 	bool closed;
@@ -47,7 +54,7 @@ struct db_pool {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t work_waits;
 	struct job *first, *last;
-	size_t queued;
+	atomic_size_t queued;
 	bool stopping;
 };
 
@@ -67,7 +74,9 @@ static void finish(void *arg)
 		pool->probe_soon = true;
 		timer_once(pool->timer, PROBE_AWAY_MS);
 	}
+	log_set_cause(&job->cause);
 	job->done(job->arg, &job->e);
+	log_set_cause(NULL);
 	free(job);
 }
 
@@ -103,6 +112,20 @@ static void run_job(struct db *db, struct job *job)
 		atomic_store(&pool->healthy, false);
 }
 
+static void run_timed(struct db *db, struct job *job)
+{
+	struct db_pool *pool = job->pool;
+	const int64_t began_us = clock_mono_us();
+
+	latency_add(&pool->waited, began_us - job->submitted_us);
+	atomic_fetch_add_explicit(&pool->busy, 1, memory_order_relaxed);
+	log_set_cause(&job->cause);
+	run_job(db, job);
+	log_set_cause(NULL);
+	atomic_fetch_sub_explicit(&pool->busy, 1, memory_order_relaxed);
+	latency_add(&pool->took, clock_mono_us() - began_us);
+}
+
 static void *thread_main(void *arg)
 {
 	struct db_pool *pool = arg;
@@ -115,7 +138,7 @@ static void *thread_main(void *arg)
 		if (db == NULL)
 			job->e = e;
 		else
-			run_job(db, job);
+			run_timed(db, job);
 		job->post = (struct loop_post){.fn = finish, .arg = job};
 		loop_post(pool->loop, &job->post);
 	}
@@ -156,10 +179,16 @@ static void submit(struct db_pool *pool, db_work_f work, db_done_f done, void *a
 		done(arg, &e);
 		return;
 	}
-	*job = (struct job){
-		.pool = pool, .work = work, .done = done, .arg = arg, .probe = probe};
+	*job = (struct job){.pool = pool,
+			    .work = work,
+			    .done = done,
+			    .arg = arg,
+			    .probe = probe,
+			    .submitted_us = clock_mono_us(),
+			    .cause = log_cause()};
 	if ((probe || db_pool_healthy(pool)) && enqueue(pool, job))
 		return;
+	pool->refused++;
 	err_set(&job->e, ERR_DATABASE_UNAVAILABLE, NULL);
 	job->post = (struct loop_post){.fn = finish, .arg = job};
 	loop_post(pool->loop, &job->post);
@@ -297,4 +326,30 @@ void db_pool_free(struct db_pool *pool)
 	free(pool->threads);
 	mysql_library_end();
 	free(pool);
+}
+
+void db_pool_expose(const struct db_pool *pool, struct prom *p)
+{
+	const size_t busy = atomic_load_explicit(&pool->busy, memory_order_relaxed);
+
+	prom_gauge(p, "rollcall_database_up", "1 while the database answers",
+		   db_pool_healthy(pool));
+	prom_family(p, "rollcall_database_connections", PROM_GAUGE,
+		    "Connections of the pool, by what they do");
+	prom_count(p, LABELS({"state", "busy"}), busy);
+	prom_count(p, LABELS({"state", "idle"}), pool->threads_len - busy);
+	prom_gauge(p, "rollcall_database_queue", "Jobs that wait for a connection",
+		   (double)atomic_load_explicit(&pool->queued, memory_order_relaxed));
+	prom_family(p, "rollcall_database_wait_seconds", PROM_HISTOGRAM,
+		    "Time that jobs waited for a connection");
+	prom_latency(p, NO_LABELS, &pool->waited);
+	prom_family(p, "rollcall_database_job_duration_seconds", PROM_HISTOGRAM,
+		    "Time that jobs had a connection");
+	prom_latency(p, NO_LABELS, &pool->took);
+	prom_counter(
+		p, "rollcall_database_jobs_refused_total",
+		"Jobs that failed at once, because the database was away or the queue full",
+		pool->refused);
+	prom_counter(p, "rollcall_database_statements_total",
+		     "SQL statements, over all connections", db_statements());
 }

@@ -42,7 +42,8 @@ struct push {
 	struct directory *directory;
 	struct worker_id worker;
 	enum push_state state;
-	int64_t due_us; /* in PUSH_DUE */
+	int64_t since_us; /* when it was first asked for */
+	int64_t due_us;   /* in PUSH_DUE */
 	int64_t retry_ms;
 	struct waiter *covered; /* what is under way has their change */
 	struct waiter *waiting; /* the next round will */
@@ -83,6 +84,7 @@ static struct push *add(struct directory *d, const struct worker_id *id)
 		return NULL;
 	p->directory = d;
 	p->worker = *id;
+	p->since_us = clock_mono_us();
 	p->retry_ms = RETRY_MIN_MS;
 	if (!htab_add(&d->pushes, p)) {
 		free(p);
@@ -266,6 +268,29 @@ void directory_push(struct directory *d, const struct worker_id *id,
 	p->waiting = w;
 	if (p->state == PUSH_DUE && broker_connected(d->app->broker))
 		read_entry(p);
+}
+
+size_t directory_pending(const struct directory *d)
+{
+	return d->pushes.len;
+}
+
+int64_t directory_waiting_us(const struct directory *d)
+{
+	const int64_t now_us = clock_mono_us();
+	int64_t longest_us = 0;
+	const struct push *p;
+	size_t pos = 0;
+
+	while ((p = htab_next(&d->pushes, &pos)) != NULL)
+		if (now_us - p->since_us > longest_us)
+			longest_us = now_us - p->since_us;
+	return longest_us;
+}
+
+bool directory_in_step(const struct directory *d)
+{
+	return directory_sync_done_once(d->sync);
 }
 
 bool directory_enforced(const struct directory *d, const struct worker_id *id)

@@ -15,6 +15,8 @@
 #include "protocol/ident.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 struct app;
 struct directory;
@@ -26,6 +28,15 @@ void directory_free(struct directory *d); /* NULL is fine */
  * the plugin says it is durable, false after a second, when it goes on being tried. */
 void directory_push(struct directory *d, const struct worker_id *id,
 		    void (*done)(void *arg, bool enforced), void *arg);
+
+/* Workers with a change that still waits for the plugin. */
+size_t directory_pending(const struct directory *d);
+
+/* How long the one that waits longest has waited; 0 if none does. */
+int64_t directory_waiting_us(const struct directory *d);
+
+/* False until the plugin has once been in step during this process's life. */
+bool directory_in_step(const struct directory *d);
 
 /* False while a change of this worker still waits for the plugin. */
 bool directory_enforced(const struct directory *d, const struct worker_id *id);

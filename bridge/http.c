@@ -11,7 +11,6 @@
 #include "bridge/http_request.h"
 #include "bridge/listener.h"
 #include "bridge/loop.h"
-#include "bridge/routes.h"
 #include "protocol/log.h"
 
 #include <arpa/inet.h>
@@ -36,6 +35,7 @@
 
 struct http {
 	struct app *app;
+	enum http_serves serves;
 	struct MHD_Daemon *daemon;
 	struct event *ready;
 	struct timer *timer;
@@ -101,6 +101,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 	if (rh == NULL)
 		return NULL;
 	rh->connection = connection;
+	rh->serves = http->serves;
 	list_add(http, rh);
 	return rh;
 }
@@ -164,7 +165,7 @@ static bool begin(struct request_http *rh, const char *method)
 	/* The method's text dies with the connection, the request may outlive it. */
 	snprintf(rh->method_text, sizeof(rh->method_text), "%s", method);
 	set_peer(rh);
-	request_begin(rh, routes, routes_len);
+	request_begin(rh);
 	MHD_get_connection_values(rh->connection, MHD_HEADER_KIND, add_size, &header_len);
 	if (header_len > HEADER_MAX)
 		err_set(&rh->early, ERR_HEADERS_TOO_LARGE, NULL);
@@ -350,7 +351,8 @@ static bool start_daemon(struct http *http, int listener)
 	return http->ready != NULL && http->timer != NULL && event_add(http->ready, NULL) == 0;
 }
 
-struct http *http_new(struct app *app, struct err *e)
+static struct http *serve(struct app *app, enum http_serves serves, const char *address,
+			  int64_t port, struct err *e)
 {
 	struct http *http = calloc(1, sizeof(*http));
 	int listener;
@@ -360,15 +362,15 @@ struct http *http_new(struct app *app, struct err *e)
 		return NULL;
 	}
 	http->app = app;
-	listener = listener_open(&app->config, e);
+	http->serves = serves;
+	listener = listener_open(address, port, e);
 	if (listener < 0) {
 		free(http);
 		return NULL;
 	}
 	if (start_daemon(http, listener)) {
 		timer_once(http->timer, 0);
-		log_info("http", "listening on %s port %d", app->config.http_bind,
-			 (int)app->config.http_port);
+		log_info("http", "listening on %s port %d", address, (int)port);
 		return http;
 	}
 	err_set(e, ERR_INTERNAL, "cannot start the HTTP server");
@@ -376,6 +378,38 @@ struct http *http_new(struct app *app, struct err *e)
 		close(listener);
 	http_free(http);
 	return NULL;
+}
+
+/* Says which options are to blame. */
+static void blame(struct err *e, const char *options)
+{
+	const struct err cause = *e;
+
+	if (cause.code == ERR_INVALID_REQUEST)
+		err_set(e, cause.code, "%s: %s", options, cause.msg);
+}
+
+struct http *http_new(struct app *app, struct err *e)
+{
+	const struct config *config = &app->config;
+	struct http *http =
+		serve(app, config->metrics_port > 0 ? HTTP_SERVES_REST : HTTP_SERVES_ALL,
+		      config->http_bind, config->http_port, e);
+
+	if (http == NULL)
+		blame(e, "ROLLCALL_HTTP_BIND, ROLLCALL_HTTP_PORT");
+	return http;
+}
+
+struct http *http_new_for_operators(struct app *app, struct err *e)
+{
+	const struct config *config = &app->config;
+	struct http *http = serve(app, HTTP_SERVES_OPERATORS, config->metrics_bind,
+				  config->metrics_port, e);
+
+	if (http == NULL)
+		blame(e, "ROLLCALL_METRICS_BIND, ROLLCALL_METRICS_PORT");
+	return http;
 }
 
 static bool somebody_waits(void *arg)

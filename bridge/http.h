@@ -101,6 +101,9 @@ void respond_next_link(struct request *rq, const char *cursor);
 
 /* Answers with JSON; takes body's bytes. A body that failed becomes a 500. */
 void respond_json(struct request *rq, unsigned status, struct buf *body);
+
+/* The same with another Content-Type (a literal). */
+void respond_typed(struct request *rq, unsigned status, struct buf *body, const char *type);
 void respond_text(struct request *rq, unsigned status, const char *text);
 void respond_empty(struct request *rq, unsigned status);
 void respond_error(struct request *rq, const struct err *e);

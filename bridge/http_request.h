@@ -8,6 +8,7 @@
 
 #include "bridge/http.h"
 #include "bridge/router.h"
+#include "protocol/log.h"
 
 #define HTTP_BODY_MAX ((size_t)1024 * 1024)
 #define HTTP_BODY_MAX_OPEN ((size_t)256 * 1024) /* of whoever comes along */
@@ -15,6 +16,9 @@
 #define HTTP_FORWARDED_MAX ((size_t)4096) /* of X-Forwarded-For */
 
 struct MHD_Connection;
+
+/* What a server serves. */
+enum http_serves { HTTP_SERVES_ALL, HTTP_SERVES_REST, HTTP_SERVES_OPERATORS };
 
 enum request_phase {
 	REQUEST_NEW,      /* before the handler's first call */
@@ -34,6 +38,7 @@ struct request_http {
 	struct MHD_Connection *connection; /* NULL once it is done */
 	struct request_http *prev, *next;  /* the server's list */
 
+	enum http_serves serves; /* its server */
 	enum request_phase phase;
 	bool suspended;
 	enum http_method method;
@@ -57,7 +62,10 @@ struct request_http *request_new(struct http *server, struct app *app, const cha
 void request_free(struct request_http *rh);
 
 /* Once the header is there: method, route, who asks. Errors go to rh->early. */
-void request_begin(struct request_http *rh, const struct route routes[], size_t len);
+void request_begin(struct request_http *rh);
+
+/* What is logged from here on is this request's doing; what it was before. */
+struct log_cause request_set_cause(const struct request *rq);
 
 /* Parses the body and calls the handler, or answers the early error. */
 void request_handle(struct request_http *rh);

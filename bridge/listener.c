@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/listener.h"
 
-#include "bridge/config.h"
-
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -27,26 +25,24 @@ static int listen_on(const struct addrinfo *ai)
 	return -1;
 }
 
-int listener_open(const struct config *config, struct err *e)
+int listener_open(const char *address, int64_t number, struct err *e)
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
 	struct addrinfo *found = NULL;
 	char port[8];
 	int fd = -1, rc;
 
-	snprintf(port, sizeof(port), "%d", (int)config->http_port);
-	rc = getaddrinfo(config->http_bind, port, &hints, &found);
+	snprintf(port, sizeof(port), "%d", (int)number);
+	rc = getaddrinfo(address, port, &hints, &found);
 	if (rc != 0) {
-		err_set(e, ERR_INVALID_REQUEST, "ROLLCALL_HTTP_BIND %s: %s", config->http_bind,
-			gai_strerror(rc));
+		err_set(e, ERR_INVALID_REQUEST, "%s: %s", address, gai_strerror(rc));
 		return -1;
 	}
 	for (const struct addrinfo *ai = found; ai != NULL && fd < 0; ai = ai->ai_next)
 		fd = listen_on(ai);
 	if (fd < 0)
-		err_set(e, ERR_INVALID_REQUEST,
-			"cannot listen on %s port %s (ROLLCALL_HTTP_PORT): %s",
-			config->http_bind, port, strerror(errno));
+		err_set(e, ERR_INVALID_REQUEST, "cannot listen on %s port %s: %s", address,
+			port, strerror(errno));
 	freeaddrinfo(found);
 	return fd;
 }

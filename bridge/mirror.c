@@ -16,12 +16,14 @@
 #include "bridge/loop.h"
 #include "bridge/mirror_list.h"
 #include "bridge/mirror_table.h"
+#include "bridge/prom.h"
 #include "bridge/tally.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -364,13 +366,34 @@ void mirror_figures(const struct mirror *m, struct mirror_figures *out)
 		.sessions = m->table.sessions,
 		.heard_age_us = age_us(m->heard_us),
 		.proven_age_us = age_us(m->proven_us),
-		.proofs = m->proofs,
-		.disproofs = m->disproofs,
-		.lists = m->lists,
-		.list_time = &m->list_time,
-		.lag = &m->lag,
 	};
 	memcpy(out->by_state, m->table.by_state, sizeof(out->by_state));
+}
+
+void mirror_expose(const struct mirror *m, struct prom *p)
+{
+	const struct prom_label *node = LABELS({"node", m->node});
+
+	prom_family(p, "rollcall_mirror_up", PROM_GAUGE,
+		    "1 while the mirror agrees with the plugin; 0: every status is unknown");
+	prom_value(p, node, mirror_hears(m));
+	prom_family(p, "rollcall_mirror_objects", PROM_GAUGE,
+		    "Connection objects that the mirror knows");
+	prom_count(p, node, m->table.entries.len);
+	prom_family(p, "rollcall_mirror_heard_age_seconds", PROM_GAUGE,
+		    "Time since the last heartbeat or page; NaN: none yet");
+	prom_value(p, node, m->heard_us > 0 ? (double)age_us(m->heard_us) / 1e6 : NAN);
+	prom_family(p, "rollcall_mirror_proofs_total", PROM_COUNTER,
+		    "Heartbeats whose count and hash were compared with the mirror's");
+	prom_count(p, LABELS({"node", m->node}, {"result", "match"}), m->proofs);
+	prom_count(p, LABELS({"node", m->node}, {"result", "mismatch"}), m->disproofs);
+	prom_family(p, "rollcall_mirror_list_duration_seconds", PROM_HISTOGRAM,
+		    "Time from asking for all objects to the last page");
+	prom_latency(p, node, &m->list_time);
+	prom_family(p, "rollcall_mirror_lag_seconds", PROM_HISTOGRAM,
+		    "How much later events and heartbeats came than the quickest of the last "
+		    "minute: their time in queues, whatever the hosts' clocks say");
+	prom_latency(p, node, &m->lag);
 }
 
 static void listen(struct mirror *m)

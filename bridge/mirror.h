@@ -15,7 +15,6 @@
  */
 #pragma once
 
-#include "bridge/latency.h"
 #include "protocol/presence.h"
 
 #include <stdbool.h>
@@ -54,11 +53,9 @@ struct mirror_figures {
 	int64_t sessions;
 	int64_t heard_age_us;  /* since the last heartbeat or page; -1: nothing was heard yet */
 	int64_t proven_age_us; /* since a heartbeat agreed; -1: none did yet */
-	uint64_t proofs, disproofs;      /* heartbeats that agreed, and that did not */
-	uint64_t lists;                  /* that came to their end */
-	const struct latency *list_time; /* from asking to the last page */
-	/* How much later events and heartbeats came than the quickest of the last minute: the
-	 * time in queues. See bridge/lag.h. */
-	const struct latency *lag;
 };
 void mirror_figures(const struct mirror *m, struct mirror_figures *out);
+
+/* Lists, proofs and lag, for operators. */
+struct prom;
+void mirror_expose(const struct mirror *m, struct prom *p);

@@ -4,11 +4,13 @@
 #include "bridge/app.h"
 #include "bridge/auth.h"
 #include "bridge/http_request.h"
+#include "bridge/routes.h"
 #include "protocol/clock.h"
 #include "protocol/htab.h"
 #include "protocol/jread.h"
 #include "protocol/log.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <sodium.h>
@@ -127,13 +129,24 @@ static void set_origin(struct request *rq)
 	buf_fini(&values);
 }
 
-static enum err_code begin(struct request_http *rh, const struct route routes[], size_t len,
-			   struct err *e)
+static bool is_served(const struct request_http *rh)
+{
+	enum route_place place;
+
+	if (rh->serves == HTTP_SERVES_ALL)
+		return true;
+	place = route_place(rh->match.route);
+	return place == ROUTE_BOTH || (rh->serves == HTTP_SERVES_REST) == (place == ROUTE_REST);
+}
+
+static enum err_code begin(struct request_http *rh, struct err *e)
 {
 	if (e->code != ERR_OK) /* the address could not be read */
 		return e->code;
-	if (route_find(routes, len, rh->method, &rh->url, &rh->match, e) != ERR_OK)
+	if (route_find(routes, routes_len, rh->method, &rh->url, &rh->match, e) != ERR_OK)
 		return e->code;
+	if (!is_served(rh))
+		return err_set(e, ERR_NOT_FOUND, NULL);
 	rh->rq.worker = rh->match.worker;
 	rh->rq.param = rh->match.param;
 	if (rh->match.route->need == SCOPE_OPEN)
@@ -141,12 +154,25 @@ static enum err_code begin(struct request_http *rh, const struct route routes[],
 	return auth_check(&rh->rq, rh->method != HTTP_GET, rh->match.route->need, e);
 }
 
-void request_begin(struct request_http *rh, const struct route routes[], size_t len)
+struct log_cause request_set_cause(const struct request *rq)
+{
+	const struct log_cause before = log_cause();
+	struct log_cause cause;
+
+	static_assert(sizeof(cause.id) >= sizeof(rq->id), "a request's id is a cause's");
+	memcpy(cause.id, rq->id, sizeof(rq->id));
+	log_set_cause(&cause);
+	return before;
+}
+
+void request_begin(struct request_http *rh)
 {
 	rh->method = method_of(rh->method_text);
 	set_id(&rh->rq);
+	request_set_cause(&rh->rq);
 	set_origin(&rh->rq);
-	begin(rh, routes, len, &rh->early);
+	begin(rh, &rh->early);
+	log_set_cause(NULL);
 }
 
 static bool reads_body(const struct request_http *rh)
@@ -191,7 +217,7 @@ static void add_error_headers(struct request_http *rh, enum err_code code)
 	}
 }
 
-void request_handle(struct request_http *rh)
+static void handle(struct request_http *rh)
 {
 	struct err e = {0};
 
@@ -200,6 +226,13 @@ void request_handle(struct request_http *rh)
 		return; /* answered, or will be */
 	add_error_headers(rh, e.code);
 	respond_error(&rh->rq, &e);
+}
+
+void request_handle(struct request_http *rh)
+{
+	request_set_cause(&rh->rq);
+	handle(rh);
+	log_set_cause(NULL);
 }
 
 void request_read(const struct request *rq, struct jread *r, struct err *e)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* A request on its way out. Each function answers, after which the handler has it no more. */
+#include "bridge/app.h"
 #include "bridge/http_request.h"
+#include "bridge/routes.h"
+#include "bridge/traffic.h"
 #include "protocol/clock.h"
 #include "protocol/jwrite.h"
 #include "protocol/log.h"
@@ -15,7 +18,7 @@ void respond_header(struct request *rq, const char *name, const char *value)
 	char *copy = strdup(value);
 
 	if (copy == NULL || rh->headers_len == HTTP_HEADERS_MAX) {
-		log_warn("http", "request=%s header %s left out", rq->id, name);
+		log_warn("http", "header %s left out", name);
 		free(copy);
 		return;
 	}
@@ -56,6 +59,7 @@ void respond_next_link(struct request *rq, const char *cursor)
 static void answer(struct request *rq, unsigned status, struct buf *body, const char *type)
 {
 	struct request_http *rh = rq->http;
+	struct log_cause before;
 
 	if (type != NULL)
 		respond_header(rq, "Content-Type", type);
@@ -64,23 +68,34 @@ static void answer(struct request *rq, unsigned status, struct buf *body, const 
 		rh->answer = *body;
 		*body = (struct buf){.max = body->max};
 	}
-	log_debug("http", "request=%s user=%s %s %s status=%u us=%" PRId64, rq->id,
+	traffic_answered(rq->app->traffic,
+			 rh->match.route != NULL ? (size_t)(rh->match.route - routes)
+						 : routes_len,
+			 status, clock_mono_us() - rh->began_us);
+	before = request_set_cause(rq);
+	log_debug("http", "user=%s method=%s path=%s status=%u us=%" PRId64,
 		  rq->who.name[0] != '\0' ? rq->who.name : "-", rh->method_text,
 		  rh->url.raw_path, status, clock_mono_us() - rh->began_us);
+	log_set_cause(&before);
 	http_answered(rh);
 }
 
-void respond_json(struct request *rq, unsigned status, struct buf *body)
+void respond_typed(struct request *rq, unsigned status, struct buf *body, const char *type)
 {
 	struct err e;
 
 	if (!body->failed) {
-		answer(rq, status, body, "application/json");
+		answer(rq, status, body, type);
 		return;
 	}
 	buf_fini(body);
 	err_set(&e, ERR_OUT_OF_MEMORY, NULL);
 	respond_error(rq, &e);
+}
+
+void respond_json(struct request *rq, unsigned status, struct buf *body)
+{
+	respond_typed(rq, status, body, "application/json");
 }
 
 void respond_text(struct request *rq, unsigned status, const char *text)
@@ -97,6 +112,15 @@ void respond_empty(struct request *rq, unsigned status)
 	answer(rq, status, NULL, NULL);
 }
 
+static void log_failure(const struct request *rq, const struct err *e)
+{
+	const struct log_cause before = request_set_cause(rq);
+
+	log_warn("http", "method=%s path=%s code=%s %s", rq->http->method_text,
+		 rq->http->url.raw_path, err_name(e->code), e->msg);
+	log_set_cause(&before);
+}
+
 void respond_error(struct request *rq, const struct err *e)
 {
 	const unsigned status = err_http_status(e->code);
@@ -104,8 +128,7 @@ void respond_error(struct request *rq, const struct err *e)
 	struct buf body;
 
 	if (status >= 500)
-		log_warn("http", "request=%s %s %s: %s %s", rq->id, rq->http->method_text,
-			 rq->http->url.raw_path, err_name(e->code), e->msg);
+		log_failure(rq, e);
 	if (status == 503)
 		respond_header(rq, "Retry-After", "1");
 	buf_init(&body, HTTP_ANSWER_MAX);

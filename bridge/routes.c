@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/routes.h"
 
+#include <string.h>
+
 /* Where a path fits several rows, the method decides, then the order. */
 const struct route routes[] = {
 	{HTTP_GET,    "/livez",			      SCOPE_OPEN,      rest_livez           },
 	{HTTP_GET,    "/readyz",                             SCOPE_OPEN,      rest_readyz          },
+	{HTTP_GET,    "/healthz",                            SCOPE_OPEN,      rest_healthz         },
+	{HTTP_GET,    "/metrics",                            SCOPE_OPEN,      rest_prometheus      },
 
 	{HTTP_POST,   "/auth/login",                         SCOPE_OPEN,      rest_login           },
 	{HTTP_GET,    "/auth/me",                            SCOPE_SIGNED_IN, rest_me              },
@@ -40,3 +44,21 @@ const struct route routes[] = {
 };
 
 const size_t routes_len = ARRAY_LEN(routes);
+
+enum route_place route_place(const struct route *route)
+{
+	static const struct {
+		const char *pattern;
+		enum route_place place;
+	} places[] = {
+		{"/livez",   ROUTE_BOTH     },
+		{"/readyz",  ROUTE_BOTH     },
+		{"/healthz", ROUTE_OPERATORS},
+		{"/metrics", ROUTE_OPERATORS},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (strcmp(places[i].pattern, route->pattern) == 0)
+			return places[i].place;
+	return ROUTE_REST;
+}

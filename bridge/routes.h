@@ -7,9 +7,19 @@
 extern const struct route routes[];
 extern const size_t routes_len;
 
+/* Where a route is served when operators have a port of their own. */
+enum route_place { ROUTE_REST, ROUTE_OPERATORS, ROUTE_BOTH };
+enum route_place route_place(const struct route *route);
+
 /* rest_health.c */
 enum err_code rest_livez(struct request *rq, struct err *e);
 enum err_code rest_readyz(struct request *rq, struct err *e);
+
+/* rest_healthz.c */
+enum err_code rest_healthz(struct request *rq, struct err *e);
+
+/* rest_prometheus.c */
+enum err_code rest_prometheus(struct request *rq, struct err *e);
 
 /* rest_auth.c */
 enum err_code rest_login(struct request *rq, struct err *e);

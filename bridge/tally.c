@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/tally.h"
 
+#include "bridge/prom.h"
+
 #include <stdatomic.h>
+#include <stdio.h>
 
 static atomic_uint_fast64_t counts[TALLY_COUNT];
 
@@ -24,6 +27,22 @@ void tally_add_n(enum tally what, uint64_t n)
 uint64_t tally_get(enum tally what)
 {
 	return atomic_load_explicit(&counts[what], memory_order_relaxed);
+}
+
+static const char *const helps[] = {
+#define X(name, text, help) help,
+	TALLY_LIST(X)
+#undef X
+};
+
+void tally_expose(struct prom *p)
+{
+	char name[64];
+
+	for (int i = 0; i < TALLY_COUNT; i++) {
+		snprintf(name, sizeof(name), "rollcall_%s_total", names[i]);
+		prom_counter(p, name, helps[i], tally_get((enum tally)i));
+	}
 }
 
 const char *tally_name(enum tally what)

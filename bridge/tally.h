@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+struct prom;
+
 /* X(NAME, name in figures for operators, help) */
 #define TALLY_LIST(X)                                                                          \
 	X(STATE_REFUSED, "state_refused",                                                      \
@@ -36,3 +38,6 @@ void tally_add(enum tally what);
 void tally_add_n(enum tally what, uint64_t n);
 uint64_t tally_get(enum tally what);
 const char *tally_name(enum tally what);
+
+/* All of them, as rollcall_{name}_total. */
+void tally_expose(struct prom *p);

@@ -248,6 +248,7 @@ void session_accept(struct connset *set, struct session *s)
 
 	if (s->state != SESSION_PENDING)
 		return;
+	publish_cause(set->publish);
 	end_elders(set, s);
 	if (conn->unsettled != NULL && strcmp(conn->unsettled->client_id, s->client_id) != 0)
 		conn_settle(set, conn);
@@ -335,6 +336,7 @@ void session_end(struct connset *set, struct session *s, enum end_cause cause)
 		return;
 	if (s->will_turn != set->turn)
 		session_not_will(s); /* a message on the will topic, some turns ago */
+	publish_cause(set->publish);
 	s->cause = cause;
 	heir = was_pending ? NULL : heir_of(s);
 	move_to_ended(set, s);

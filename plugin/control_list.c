@@ -6,6 +6,7 @@
  * the turns' ends. */
 #include "plugin/control_list.h"
 
+#include "plugin/stats.h"
 #include "protocol/clock.h"
 
 #include <stdlib.h>
@@ -40,7 +41,6 @@ struct control_lists {
 	TAILQ_HEAD(, list) all; /* the one whose turn it is in front */
 	size_t len;
 	int64_t left_us; /* that callbacks of this turn may still spend */
-	struct control_lists_figures figures;
 };
 
 /* ---- one page ---- */
@@ -107,28 +107,19 @@ static bool write_object(struct list *l, struct control *c, const struct worker_
 }
 
 /* True when the page is complete. */
-static bool work_on(struct list *l, struct control *c, struct control_lists_figures *figures,
-		    int64_t until_us)
+static bool work_on(struct list *l, struct control *c, int64_t until_us)
 {
 	size_t n = 0;
 
 	while (l->done < l->ids_len && !l->text.failed) {
 		if (n++ % OBJECTS_AT_ONCE == 0 && n > 1 && clock_mono_us() >= until_us)
 			return false;
-		figures->objects += write_object(l, c, &l->ids[l->done++]);
+		stats_add(STAT_LIST_OBJECTS, write_object(l, c, &l->ids[l->done++]));
 	}
 	jwrite_array_end(&l->w);
 	jwrite_str(&l->w, "next", l->more ? l->after : NULL);
-	figures->pages++;
+	stats_add(STAT_LIST_PAGES, 1);
 	return true;
-}
-
-static void note_hold(struct control_lists *lists, int64_t since_us)
-{
-	const int64_t held_us = clock_mono_us() - since_us;
-
-	if (held_us > lists->figures.hold_max_us)
-		lists->figures.hold_max_us = held_us;
 }
 
 /* ---- the command ---- */
@@ -218,8 +209,7 @@ static enum err_code list_answer(struct list *l, struct control_call *call)
 	bool complete = false;
 
 	if (l->pages_left == 1 && lists->len == 0 && lists->left_us > 0) {
-		complete =
-			work_on(l, call->control, &lists->figures, began_us + lists->left_us);
+		complete = work_on(l, call->control, began_us + lists->left_us);
 		lists->left_us -= clock_mono_us() - began_us;
 	}
 	if (complete) {
@@ -241,7 +231,6 @@ static enum err_code list_answer(struct list *l, struct control_call *call)
 
 enum err_code control_list_connections(struct control_call *call)
 {
-	struct control_lists *lists = call->control->lists;
 	const int64_t began_us = clock_mono_us();
 	struct list *l = list_new(call);
 
@@ -252,7 +241,7 @@ enum err_code control_list_connections(struct control_call *call)
 		return call->e->code;
 	}
 	(void)(list_answer(l, call) == ERR_OK);
-	note_hold(lists, began_us);
+	stats_observe_us(STAT_LIST_HOLD, clock_mono_us() - began_us);
 	return call->e->code;
 }
 
@@ -295,11 +284,11 @@ bool control_lists_tick(struct control_lists *lists, struct control *c)
 		return false;
 	do {
 		l = TAILQ_FIRST(&lists->all);
-		if (!work_on(l, c, &lists->figures, until_us))
+		if (!work_on(l, c, until_us))
 			break;
 		tell_page(lists, l, c);
 	} while (!TAILQ_EMPTY(&lists->all) && clock_mono_us() < until_us);
-	note_hold(lists, began_us);
+	stats_observe_us(STAT_LIST_HOLD, clock_mono_us() - began_us);
 	return !TAILQ_EMPTY(&lists->all);
 }
 
@@ -315,11 +304,6 @@ void control_lists_client_gone(struct control_lists *lists, const void *client)
 }
 
 /* ---- life ---- */
-
-void control_lists_figures(const struct control_lists *lists, struct control_lists_figures *out)
-{
-	*out = lists->figures;
-}
 
 struct control_lists *control_lists_new(void)
 {

@@ -20,11 +20,3 @@ void control_lists_client_gone(struct control_lists *lists, const void *client);
 
 /* The turn's end: goes on with the lists under way. True if the loop must turn again soon. */
 bool control_lists_tick(struct control_lists *lists, struct control *c);
-
-/* What lists have cost the broker's loop so far. */
-struct control_lists_figures {
-	uint64_t pages, objects;
-	int64_t hold_max_us; /* the longest time that they held it at once */
-};
-void control_lists_figures(const struct control_lists *lists,
-			   struct control_lists_figures *out);

@@ -78,6 +78,12 @@ static void want_turns(struct publish *p, int64_t turns)
 		p->turns_wanted = turns < TURNS_MAX ? turns : TURNS_MAX;
 }
 
+void publish_cause(struct publish *p)
+{
+	if (p->caused_us == 0)
+		p->caused_us = clock_mono_us();
+}
+
 int64_t publish_next_seq(struct publish *p)
 {
 	return ++p->seq;
@@ -228,6 +234,9 @@ bool publish_flush(struct publish *p, int64_t now_us)
 
 	close_batch(p);
 	flush_queue(p);
+	if (p->caused_us != 0 && p->seq != p->published_seq)
+		stats_observe_us(STAT_PRESENCE_DELAY, clock_mono_us() - p->caused_us);
+	p->caused_us = 0;
 	p->published_seq = p->seq;
 	if (now_us >= p->next_heartbeat_us) {
 		p->next_heartbeat_us = now_us + HEARTBEAT_US;

@@ -17,6 +17,7 @@ struct publish {
 	int64_t boot, seq; /* of the last event numbered */
 	int64_t published_seq;
 	struct digest digest; /* of all objects, as of seq */
+	int64_t caused_us;    /* when the first session of this turn began or ended; 0: none */
 	bool retain;          /* option retain_presence */
 	bool slow_websockets; /* Mosquitto 2.0: output waits for turns of the loop */
 	struct buf batch;     /* events of this turn, without the brackets */
@@ -28,6 +29,9 @@ struct publish {
 
 void publish_open(struct publish *p, const char *node, const char *topic_root, bool retain);
 void publish_close(struct publish *p);
+
+/* A session begins or ends: the events about it will be this turn's. */
+void publish_cause(struct publish *p);
 
 /* Takes the next seq. The caller stores the object with it and then tells the event. */
 int64_t publish_next_seq(struct publish *p);

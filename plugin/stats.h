@@ -23,6 +23,8 @@
 	X(NOTICES, notices, "Notices sent to sessions")                                        \
 	X(AUDIT_ROWS, audit_rows, "Rows published about refused logins")                       \
 	X(CONTROL_MESSAGES, control_messages, "Messages of control users")                     \
+	X(LIST_PAGES, list_pages, "Pages of listConnections")                                  \
+	X(LIST_OBJECTS, list_objects, "Objects in them")                                       \
 	X(STATES_DROPPED, states_dropped, "Reported states that were not kept")                \
 	X(OBJECTS_NOT_STORED, objects_not_stored, "Events that storage did not take")          \
 	X(STORAGE_COMMITS, storage_commits, "Commits that became durable")                     \
@@ -44,6 +46,9 @@
 
 #define STATS_HISTOGRAMS(X)                                                                    \
 	X(TICK_DURATION, tick_duration_seconds, "Time taken at the end of a turn of the loop") \
+	X(PRESENCE_DELAY, presence_delay_seconds,                                              \
+	  "From the first session of a turn that began or ended to the events' publication")   \
+	X(LIST_HOLD, list_hold_seconds, "Time that lists took of the loop at once")            \
 	X(COMMIT_DURATION, storage_commit_duration_seconds, "Time until a commit was durable")
 
 #define X(id, ...) STAT_##id,

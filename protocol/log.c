@@ -17,6 +17,18 @@ static void stderr_sink(enum log_level level, const char *subsystem, const char 
 static log_sink_f sink = stderr_sink;
 static enum log_level threshold = LOG_LEVEL_INFO;
 
+static _Thread_local struct log_cause current;
+
+struct log_cause log_cause(void)
+{
+	return current;
+}
+
+void log_set_cause(const struct log_cause *cause)
+{
+	current = cause != NULL ? *cause : (struct log_cause){0};
+}
+
 void log_set_sink(log_sink_f new_sink)
 {
 	sink = new_sink;

@@ -28,6 +28,16 @@ bool log_enabled(enum log_level level);
 bool log_level_parse(const char *text, enum log_level *level);
 const char *log_level_name(enum log_level level);
 
+/* What the calling thread does is done for this request: sinks put its id beside every line
+ * until another one is set. Whoever hands work to another thread, or to a later turn of a loop,
+ * takes the cause along. */
+#define LOG_CAUSE_MAX 32
+struct log_cause {
+	char id[LOG_CAUSE_MAX + 1]; /* "": for nobody in particular */
+};
+struct log_cause log_cause(void);
+void log_set_cause(const struct log_cause *cause); /* NULL: nobody in particular */
+
 void log_at(enum log_level level, const char *subsystem, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 

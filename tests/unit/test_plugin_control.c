@@ -2,7 +2,7 @@
 /* Control commands as a bridge sends them, and the synchronisation of the directory. */
 #include "tests/unit/test_plugin_fake.h"
 
-#include "plugin/control_list.h"
+#include "plugin/stats.h"
 
 static struct world world;
 static struct mosquitto bridge, second;
@@ -382,7 +382,7 @@ static void pages_come_by_themselves_until_the_last(void **state)
 	const char text[] =
 		"{\"commands\":[{\"command\":\"listConnections\",\"correlationData\":\"1\","
 		"\"limit\":300,\"pages\":10}]}";
-	struct control_lists_figures before, after;
+	int64_t before_pages, before_objects;
 	size_t at = broker.said_len;
 	int seen = 0, pages = 0;
 	bool goes_on = true;
@@ -390,7 +390,8 @@ static void pages_come_by_themselves_until_the_last(void **state)
 	(void)state;
 	populate(1000);
 	at = broker.said_len;
-	control_lists_figures(world.p.control.lists, &before);
+	before_pages = stats.counters[STAT_LIST_PAGES];
+	before_objects = stats.counters[STAT_LIST_OBJECTS];
 	tell_control(&bridge, text, strlen(text));
 	for (int turns = 0; goes_on && turns < 1000; turns++) {
 		turn(&world);
@@ -400,27 +401,25 @@ static void pages_come_by_themselves_until_the_last(void **state)
 				pages++;
 			}
 	}
-	control_lists_figures(world.p.control.lists, &after);
 	assert_int_equal(seen, 1000);
 	assert_int_equal(pages, 4);
-	assert_int_equal(after.pages - before.pages, 4);
-	assert_int_equal(after.objects - before.objects, 1000);
+	assert_int_equal(stats.counters[STAT_LIST_PAGES] - before_pages, 4);
+	assert_int_equal(stats.counters[STAT_LIST_OBJECTS] - before_objects, 1000);
 }
 
 static void no_page_goes_to_a_client_that_has_left(void **state)
 {
 	const char text[] = "{\"commands\":[{\"command\":\"listConnections\",\"limit\":1,"
 			    "\"pages\":1000}]}";
-	struct control_lists_figures before, after;
+	int64_t before;
 
 	(void)state;
 	populate(3);
 	tell_control(&second, text, strlen(text));
-	control_lists_figures(world.p.control.lists, &before);
+	before = stats.counters[STAT_LIST_PAGES];
 	disconnect(&world, &second, 0);
 	turns(&world, 5);
-	control_lists_figures(world.p.control.lists, &after);
-	assert_int_equal(after.pages, before.pages);
+	assert_int_equal(stats.counters[STAT_LIST_PAGES], before);
 }
 
 static void get_connection_knows_three_kinds_of_workers(void **state)
