@@ -9,8 +9,9 @@
  *	session_close()   we end it: notice, then close, a few turns later
  *
  * An object is in memory while it has a session, or may get one back within the grace period;
- * otherwise it is a record in storage. A session is found by the broker's client pointer, which
- * is a key and never followed: the address of a dead client may belong to a new one.
+ * otherwise it is a record in storage. One that is idle hibernates (hibernate.h). A session is
+ *found by the broker's client pointer, which is a key and never followed: the address of a dead
+ *client may belong to a new one.
  *
  * Owns:   conns and sessions. Thread: the broker's.
  */
@@ -30,6 +31,7 @@
 enum session_state {
 	SESSION_PENDING, /* admitted; no sign yet that the broker accepted it */
 	SESSION_LIVE,
+	SESSION_LOST,    /* as live, but what hibernation kept of it cannot be read back */
 	SESSION_CLOSING, /* denied everything; its notice is on the way, then it is kicked */
 	SESSION_ENDED,   /* until the turn's end, for its will may come after its end */
 };
@@ -219,6 +221,9 @@ int conn_close_sessions(struct connset *set, const struct worker_id *id,
 			enum presence_reason reason, const char *code, const char *message,
 			session_pick_f which, const void *arg);
 
+/* LOST to CLOSING: the broker has shown who it is, so that it can be kicked. */
+void session_found(struct connset *set, struct session *s, const char *client_id);
+
 /* What is known of the worker's tokens changed: sessions of a token that is gone are closed,
  * others get its new end. A session whose token was replaced in a renewal (it became
  * `previous`) goes on with the token that replaced it. */
@@ -233,7 +238,7 @@ void session_took_token(struct connset *set, struct session *s, const struct dir
  */
 void conn_forget(struct connset *set, const struct worker_id *id);
 
-/* ---- between conn.c, which moves objects, and connset.c, which keeps them ---- */
+/* ---- between those who move objects and sessions, and connset.c, which keeps them ---- */
 
 /* The object in memory, loaded or made if need be. NULL: out of memory. */
 struct conn *connset_load(struct connset *set, const struct worker_id *id);
@@ -252,6 +257,21 @@ bool conn_move(struct connset *set, struct conn *conn, enum presence_state to,
 
 /* A session with its place in the tables, and nothing else. NULL: out of memory. */
 struct session *connset_new_session(struct connset *set, struct conn *conn, const void *client);
+
+/* The session of a client whose object cannot be woken by what it wrote: with the name that the
+ * client logged in with, it wakes nevertheless, and the session is LOST. NULL: it is none of
+ * ours, or the object is not in storage either. */
+struct session *connset_rescue(struct connset *set, const void *client, const char *username);
+
+/* The address has a new client; the session that had it, if there is one, cannot be woken. */
+void connset_disown(struct connset *set, const void *client);
+
+/* Stores the object. Where storage refuses, it stays marked as unsaved. */
+void conn_save(struct connset *set, struct conn *conn);
+
+/* What storage knows of an object, into one that has its id and nothing else. False: it knows
+ * nothing. */
+bool conn_restore(struct connset *set, struct conn *conn);
 
 /* The object's last event, whole. */
 void conn_presence(const struct conn *conn, struct presence *out);

@@ -1,27 +1,12 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* connset.c - all connection objects that are in memory: tables, and the work of a turn's end.
- */
-#include "plugin/conn.h"
+/* connset.c - all connection objects that are in memory, awake or asleep: their tables. */
+#include "plugin/connset_internal.h"
 
 #include "protocol/clock.h"
 #include "protocol/htab.h"
-#include "protocol/log.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* Turns of the loop after which a login that 2.0 has not refused was accepted: a refusal over
- * TCP comes within BASIC_AUTH's own turn, one over WebSocket a turn or two later. */
-#define ACCEPT_TURNS_TCP 1
-#define ACCEPT_TURNS_WEBSOCKETS 3
-
-/* Turns that a notice needs to leave before its session is kicked. */
-#define NOTICE_TURNS 4
-
-/* A login that 2.1 neither accepts nor ends for so long never will be. */
-#define PENDING_MAX_MS 90000
-
-#define RESTART_PAGE 500
 
 static uint32_t hash_client(const void *client)
 {
@@ -74,7 +59,9 @@ static bool match_worker(const void *owner, uint32_t number, const void *key)
 		return false;
 	if (!stub->asleep)
 		return worker_id_equal(&stub->conn->id, k->id);
-	return hibernate_id(set, number, &id) && worker_id_equal(&id, k->id);
+	/* Where it cannot be read, 32 bits must do: two objects of one worker would be worse.
+	 */
+	return !hibernate_id(set, number, &id) || worker_id_equal(&id, k->id);
 }
 
 enum err_code connset_open(struct connset *set, const struct options *options,
@@ -130,13 +117,12 @@ static uint32_t find_conn(const struct connset *set, const struct worker_id *id)
 	return numtab_find(&set->by_worker, key.hash, match_worker, &key);
 }
 
-/* The object of a stub, which is in use from here on. NULL: it cannot be woken. */
-static struct conn *use_conn(struct connset *set, uint32_t number)
+struct conn *connset_use(struct connset *set, uint32_t number, const struct worker_id *id)
 {
 	struct conn_stub *stub = slab_at(&set->conn_stubs, number);
 
 	if (stub->asleep)
-		return hibernate_wake(set, number);
+		return hibernate_wake(set, number, id);
 	hibernate_used(set, stub->conn);
 	return stub->conn;
 }
@@ -145,19 +131,52 @@ struct conn *connset_find(struct connset *set, const struct worker_id *id)
 {
 	uint32_t number = find_conn(set, id);
 
-	return number != 0 ? use_conn(set, number) : NULL;
+	return number != 0 ? connset_use(set, number, id) : NULL;
+}
+
+static uint32_t find_session(const struct connset *set, const void *client)
+{
+	return numtab_find(&set->by_client, hash_client(client), match_client, client);
 }
 
 struct session *connset_session(struct connset *set, const void *client)
 {
-	uint32_t number =
-		numtab_find(&set->by_client, hash_client(client), match_client, client);
+	uint32_t number = find_session(set, client);
 	const struct session_stub *stub;
 
 	if (number == 0)
 		return NULL;
 	stub = slab_at(&set->session_stubs, number);
-	return use_conn(set, stub->conn) != NULL ? stub->session : NULL;
+	return connset_use(set, stub->conn, NULL) != NULL ? stub->session : NULL;
+}
+
+struct session *connset_rescue(struct connset *set, const void *client, const char *username)
+{
+	uint32_t number = find_session(set, client);
+	const struct conn_stub *of_conn;
+	const struct session_stub *stub;
+	struct worker_id id;
+
+	if (number == 0 || username == NULL ||
+	    !worker_id_parse(username, strnlen(username, WORKER_ID_MAX + 1), &id))
+		return NULL;
+	stub = slab_at(&set->session_stubs, number);
+	of_conn = slab_at(&set->conn_stubs, stub->conn);
+	if (of_conn->id_hash != key_of(&id).hash)
+		return NULL; /* the address has a new client */
+	return connset_use(set, stub->conn, &id) != NULL ? stub->session : NULL;
+}
+
+void connset_disown(struct connset *set, const void *client)
+{
+	uint32_t number = find_session(set, client);
+	struct session_stub *stub;
+
+	if (number == 0)
+		return;
+	numtab_remove(&set->by_client, number);
+	stub = slab_at(&set->session_stubs, number);
+	stub->client = NULL;
 }
 
 static void visit_asleep(const struct connset *set, uint32_t number, session_visit_f fn,
@@ -236,10 +255,13 @@ bool connset_presence(struct connset *set, const struct worker_id *id, struct pr
 	return true;
 }
 
-static void restore(struct connset *set, struct conn *conn, const struct object *object)
+bool conn_restore(struct connset *set, struct conn *conn)
 {
-	const struct presence *p = &object->last;
+	struct object object;
+	const struct presence *p = &object.last;
 
+	if (!object_load(set->store, &conn->id, &object))
+		return false;
 	conn->last = (struct conn_event){.state = p->state,
 					 .reason = p->reason,
 					 .sessions = p->sessions,
@@ -249,9 +271,10 @@ static void restore(struct connset *set, struct conn *conn, const struct object 
 					 .connected_since_ms = p->connected_since_ms,
 					 .disconnected_since_ms = p->disconnected_since_ms};
 	conn->detail = p->detail[0] != '\0' ? strdup(p->detail) : NULL;
-	conn->reserved = object->reserved;
+	conn->reserved = object.reserved;
 	conn->generation =
-		p->pos.boot < set->publish->boot ? object->reserved : object->generation;
+		p->pos.boot < set->publish->boot ? object.reserved : object.generation;
+	return true;
 }
 
 /* An object that is awake, with a stub, in no table. NULL: out of memory. */
@@ -289,11 +312,10 @@ static void free_conn(struct connset *set, struct conn *conn)
 struct conn *connset_load(struct connset *set, const struct worker_id *id)
 {
 	uint32_t number = find_conn(set, id);
-	struct object object;
 	struct conn *conn;
 
 	if (number != 0)
-		return use_conn(set, number);
+		return connset_use(set, number, id);
 	conn = new_conn(set, id);
 	if (conn == NULL)
 		return NULL;
@@ -301,8 +323,7 @@ struct conn *connset_load(struct connset *set, const struct worker_id *id)
 		free_conn(set, conn);
 		return NULL;
 	}
-	if (object_load(set->store, id, &object))
-		restore(set, conn, &object);
+	(void)conn_restore(set, conn);
 	conn->used_us = set->now_us;
 	TAILQ_INSERT_TAIL(&set->awake, conn, of_awake);
 	return conn;
@@ -353,74 +374,7 @@ void session_free(struct connset *set, struct session *s)
 	slab_free(&set->sessions, s->body);
 }
 
-/* ---- the turn's end ---- */
-
-static void accept_pending(struct connset *set)
-{
-	int64_t now_ms = clock_unix_ms();
-	struct session *s, *next;
-
-	for (s = TAILQ_FIRST(&set->pending); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, of_list);
-		s->turns++;
-		if (set->has_connect_event) {
-			if (now_ms - s->connected_ms > PENDING_MAX_MS)
-				session_end(set, s, END_UNKNOWN);
-		} else if (s->turns >=
-			   (s->websockets ? ACCEPT_TURNS_WEBSOCKETS : ACCEPT_TURNS_TCP)) {
-			session_accept(set, s);
-		}
-	}
-}
-
-/* The broker kicks by client id, which hits whoever owns it now: leave a successor alone. */
-static bool owns_its_id(const struct session *s)
-{
-	const struct session *other;
-
-	TAILQ_FOREACH(other, &s->conn->sessions, of_conn)
-	if (other != s && strcmp(other->client_id, s->client_id) == 0)
-		return false;
-	return true;
-}
-
-static void kick_closing(struct connset *set)
-{
-	struct session *s, *next;
-
-	for (s = TAILQ_FIRST(&set->closing); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, of_list);
-		/* A newcomer with its client id is accepted soon, which ends it, or refused. */
-		if (++s->turns < NOTICE_TURNS || !owns_its_id(s))
-			continue;
-		/* The broker may raise the end within the call, or turns later; either way it
-		 * is over from here on. */
-		set->kick(s->client_id);
-		session_end(set, s, END_KICKED);
-	}
-}
-
-static void settle_ended(struct connset *set)
-{
-	struct session *s;
-
-	while ((s = TAILQ_FIRST(&set->ended)) != NULL) {
-		conn_settle(set, s->conn);
-		session_free(set, s);
-	}
-}
-
-static void end_grace(struct connset *set, int64_t now_us)
-{
-	struct conn *conn;
-
-	while ((conn = TAILQ_FIRST(&set->grace)) != NULL && conn->grace_until_us <= now_us) {
-		conn_move(set, conn, PRESENCE_OFFLINE, conn->last.reason, conn->detail);
-		connset_may_idle(set, conn);
-	}
-}
-
-static void free_idle(struct connset *set)
+void connset_free_idle(struct connset *set)
 {
 	struct conn *conn;
 
@@ -430,109 +384,4 @@ static void free_idle(struct connset *set)
 		numtab_remove(&set->by_worker, conn->number);
 		free_conn(set, conn);
 	}
-}
-
-/* Whose token has expired is told and closed, whether or not a bridge is there to say so. */
-static void close_expired(struct connset *set)
-{
-	int64_t now_ms = clock_unix_ms();
-	struct session_stub *stub;
-	struct expiry *first;
-
-	while ((first = expiry_first(&set->expiries)) != NULL && first->at_ms <= now_ms) {
-		stub = CONTAINER_OF(first, struct session_stub, expiry);
-		if (use_conn(set, stub->conn) == NULL)
-			return; /* tried again in the next turn */
-		session_close(set, stub->session, REASON_TOKEN_EXPIRED, "TOKEN_EXPIRED",
-			      "the token of this session has expired");
-	}
-}
-
-bool connset_tick(struct connset *set, int64_t now_us)
-{
-	bool more;
-
-	set->now_us = now_us;
-	accept_pending(set);
-	close_expired(set);
-	kick_closing(set);
-	settle_ended(set);
-	end_grace(set, now_us);
-	free_idle(set);
-	more = hibernate_tick(set);
-	set->turn++;
-	return more || !TAILQ_EMPTY(&set->closing) ||
-	       (!set->has_connect_event && !TAILQ_EMPTY(&set->pending));
-}
-
-/* ---- start ---- */
-
-struct restart_page {
-	struct object objects[RESTART_PAGE];
-	size_t len;
-};
-
-static void collect(void *arg, const char *key, size_t key_len, struct slice value)
-{
-	struct restart_page *page = arg;
-
-	if (page->len == RESTART_PAGE)
-		return;
-	if (object_decode(key, key_len, value, &page->objects[page->len]))
-		page->len++;
-	else
-		log_error("conn", "a stored object of %zu bytes is damaged", value.len);
-}
-
-static enum err_code restart_one(struct connset *set, const struct object *object,
-				 bool was_shut_down, struct err *e)
-{
-	const struct presence *last = &object->last;
-	struct conn *conn;
-
-	if (last->state == PRESENCE_OFFLINE) {
-		publish_retained(set->publish, last);
-		return ERR_OK;
-	}
-	conn = connset_load(set, &last->worker);
-	if (conn == NULL)
-		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	/* What was in its grace period had ended already, for a reason that is known. */
-	if (last->state == PRESENCE_RECONNECTING)
-		TAILQ_INSERT_TAIL(&set->grace, conn, of_grace);
-	conn_move(set, conn, PRESENCE_OFFLINE,
-		  last->state == PRESENCE_RECONNECTING ? last->reason
-		  : was_shut_down                      ? REASON_BROKER_SHUTDOWN
-						       : REASON_BROKER_RESTART,
-		  last->state == PRESENCE_RECONNECTING ? last->detail : NULL);
-	connset_may_idle(set, conn);
-	return ERR_OK;
-}
-
-enum err_code connset_restart(struct connset *set, bool was_shut_down, struct err *e)
-{
-	struct restart_page *page = malloc(sizeof(*page));
-	char next[STORE_KEY_MAX + 1], after[STORE_KEY_MAX + 1];
-	bool more = true, first = true;
-
-	if (page == NULL)
-		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	e->code = ERR_OK;
-	while (more && e->code == ERR_OK) {
-		page->len = 0;
-		more = store_page(set->store, STORE_OBJECTS, first ? NULL : after, RESTART_PAGE,
-				  collect, page, next);
-		for (size_t i = 0; i < page->len && e->code == ERR_OK; i++)
-			(void)(restart_one(set, &page->objects[i], was_shut_down, e) == ERR_OK);
-		memcpy(after, next, sizeof(after));
-		first = false;
-		free_idle(set);
-		/* Page by page, for what may wait in the store has a limit. */
-		if (e->code == ERR_OK)
-			(void)(store_sync(set->store, e) == ERR_OK);
-	}
-	free(page);
-	/* They went out of a sum that they had never been in; now all are offline. */
-	set->publish->digest = (struct digest){0};
-	return e->code;
 }

@@ -35,6 +35,16 @@ int on_reload(int event, void *event_data, void *userdata)
 	return MOSQ_ERR_SUCCESS;
 }
 
+/* The session of a client that an event is about, whose object it wakes. NULL: none of ours. */
+static struct session *session_of(struct plugin *p, const struct mosquitto *client)
+{
+	struct session *s = connset_session(&p->conns, client);
+
+	if (s == NULL && p->conns.hibernation.read_failures > 0)
+		s = connset_rescue(&p->conns, client, mosquitto_client_username(client));
+	return s;
+}
+
 /* ---- login ---- */
 
 static void read_login(const struct mosquitto_evt_basic_auth *ev, struct login *out)
@@ -83,7 +93,11 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 {
 	const struct session *s;
 
-	s = connset_session(&p->conns, login->client);
+	s = session_of(p, login->client);
+	if (s != NULL && s->state == SESSION_LOST && p->reloading) {
+		*rc = MOSQ_ERR_AUTH;
+		return true;
+	}
 	if (s != NULL && login->client_id != NULL &&
 	    strcmp(s->client_id, login->client_id) == 0 &&
 	    (p->reloading || (s->state != SESSION_ENDED && has_its_token(s, login)))) {
@@ -207,6 +221,7 @@ static enum access_phase phase_of(const struct session *s)
 		return PHASE_LIVE;
 	case SESSION_ENDED:
 		return PHASE_ENDED;
+	case SESSION_LOST:
 	case SESSION_CLOSING:
 		break;
 	}
@@ -318,9 +333,11 @@ int on_acl_check(int event, void *event_data, void *userdata)
 	(void)event;
 	if (!to_op(ev->access, &rq.op))
 		return MOSQ_ERR_PLUGIN_DEFER;
-	s = connset_session(&p->conns, ev->client);
-	if (s != NULL)
+	s = session_of(p, ev->client);
+	if (s != NULL) {
+		session_found(&p->conns, s, mosquitto_client_id(ev->client));
 		return to_mosq(check_session_access(p, s, ev, &rq));
+	}
 	username = mosquitto_client_username(ev->client);
 	if (username != NULL && options_is_control_user(&p->options, username) &&
 	    control_client_known(&p->control, ev->client))
@@ -354,7 +371,7 @@ int on_message(int event, void *event_data, void *userdata)
 	const struct mosquitto_evt_message *ev = event_data;
 	struct plugin *p = userdata;
 	struct err e = {0};
-	struct session *s = connset_session(&p->conns, ev->client);
+	struct session *s = session_of(p, ev->client);
 
 	(void)event;
 	if (s == NULL || ev->topic == NULL)
@@ -444,7 +461,7 @@ int on_connect(int event, void *event_data, void *userdata)
 {
 	const struct client_event *ev = event_data;
 	struct plugin *p = userdata;
-	struct session *s = connset_session(&p->conns, ev->client);
+	struct session *s = session_of(p, ev->client);
 
 	(void)event;
 	if (s != NULL)
@@ -479,7 +496,7 @@ int on_disconnect(int event, void *event_data, void *userdata)
 {
 	const struct client_event *ev = event_data;
 	struct plugin *p = userdata;
-	struct session *s = connset_session(&p->conns, ev->client);
+	struct session *s = session_of(p, ev->client);
 
 	(void)event;
 	/* Unknown pointers are failed logins, repeated or late events, and other users. */

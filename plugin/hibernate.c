@@ -150,6 +150,8 @@ bool hibernate_tick(struct connset *set)
 	for (int n = 1; (conn = TAILQ_FIRST(&set->awake)) != NULL &&
 			set->now_us - conn->used_us > after_us + after_us / USES_NOTED;
 	     n++) {
+		if (conn->unsaved)
+			conn_save(set, conn);
 		if (!hibernate_sleep(set, conn))
 			move_to_end(set, conn);
 		if (n % TURN_STEP != 0)
@@ -185,79 +187,124 @@ bool hibernate_peek(const struct connset *set, uint32_t session_number, struct s
 	return swap_read(&set->hibernation.swap, session_number, parts, 2);
 }
 
-/* Reads one session, and its object with it, into bodies of their own. False: no memory, or
- * the file cannot be read; the session is not in the list then. */
-static bool wake_session(struct connset *set, struct conn *conn, uint32_t number)
+/* A session of a stub, in a body of its own, at the list's end. NULL: out of memory. */
+static struct session *attach_session(struct connset *set, struct conn *conn, uint32_t number)
 {
 	uint32_t body = slab_new(&set->sessions);
-	struct session_stub *stub = slab_at(&set->session_stubs, number);
-	struct iovec parts[2];
 	struct session *s;
 
 	if (body == 0)
-		return false;
+		return NULL;
 	s = slab_at(&set->sessions, body);
-	parts[0] = conn_part(conn);
-	parts[1] = session_part(s);
-	if (!swap_read(&set->hibernation.swap, number, parts, 2) || s->client != stub->client) {
-		slab_free(&set->sessions, body);
-		return false;
-	}
 	s->conn = conn;
-	s->stub = stub;
+	s->stub = slab_at(&set->session_stubs, number);
+	s->client = s->stub->client;
 	s->number = number;
 	s->body = body;
-	s->state = SESSION_LIVE;
 	TAILQ_INSERT_TAIL(&conn->sessions, s, of_conn);
-	return true;
+	return s;
 }
 
-/* Wakes all sessions of the chain, or none. */
-static bool wake_sessions(struct connset *set, struct conn *conn, uint32_t first)
+/* Fills a session, and its object with it, from the file. */
+static bool read_session(const struct connset *set, struct conn *conn, struct session *s)
 {
-	const struct session_stub *stub;
+	struct iovec parts[] = {conn_part(conn), session_part(s)};
+
+	return swap_read(&set->hibernation.swap, s->number, parts, 2) &&
+	       s->client == s->stub->client;
+}
+
+/* What stands in for a session that the file does not give back. */
+static void lose_session(struct session *s)
+{
+	memset((char *)s + SESSION_FROM, 0, SESSION_BYTES);
+	s->client = s->stub->client;
+	s->state = SESSION_LOST;
+}
+
+/* Attaches and fills all sessions of the chain; how many of them are lost, -1: out of memory.
+ */
+static int read_sessions(struct connset *set, struct conn *conn, uint32_t first)
+{
+	struct session *s;
+	int lost = 0;
+
+	for (uint32_t number = first; number != 0; number = s->stub->next) {
+		s = attach_session(set, conn, number);
+		if (s == NULL)
+			return -1;
+		s->state = SESSION_LIVE;
+		if (read_session(set, conn, s))
+			continue;
+		lose_session(s);
+		lost++;
+	}
+	return lost;
+}
+
+/* The object itself, when some or all of its sessions are lost. */
+static bool restore(struct connset *set, struct conn *conn, const struct worker_id *id)
+{
+	const struct session *s;
+
+	if (id == NULL)
+		return false;
+	conn->id = *id;
+	conn->live = 0;
+	TAILQ_FOREACH(s, &conn->sessions, of_conn)
+	conn->live++;
+	return conn_restore(set, conn);
+}
+
+static void drop_body(struct connset *set, struct conn *conn)
+{
 	struct session *s;
 
-	for (uint32_t number = first; number != 0; number = stub->next) {
-		stub = slab_at(&set->session_stubs, number);
-		if (wake_session(set, conn, number))
-			continue;
-		while ((s = TAILQ_FIRST(&conn->sessions)) != NULL) {
-			TAILQ_REMOVE(&conn->sessions, s, of_conn);
-			slab_free(&set->sessions, s->body);
-		}
-		return false;
+	while ((s = TAILQ_FIRST(&conn->sessions)) != NULL) {
+		TAILQ_REMOVE(&conn->sessions, s, of_conn);
+		slab_free(&set->sessions, s->body);
 	}
-	/* Only now, for up to here the stubs were the chain. */
+	slab_free(&set->conns, conn->body);
+}
+
+/* The object is whole: from here on it is the one that its stubs lead to. */
+static void put_in_use(struct connset *set, struct conn *conn, struct conn_stub *stub)
+{
+	struct session *s;
+
 	TAILQ_FOREACH(s, &conn->sessions, of_conn)
 	{
 		s->stub->session = s;
 		set->hibernation.sessions--;
 	}
-	return true;
+	stub->asleep = false;
+	stub->conn = conn;
+	conn->used_us = set->now_us;
+	TAILQ_INSERT_TAIL(&set->awake, conn, of_awake);
+	set->hibernation.conns--;
 }
 
-static struct conn *wake(struct connset *set, uint32_t conn_number)
+static struct conn *wake(struct connset *set, uint32_t conn_number, const struct worker_id *id)
 {
 	struct conn_stub *stub = slab_at(&set->conn_stubs, conn_number);
 	uint32_t body = slab_new(&set->conns);
 	struct conn *conn;
+	int lost;
 
 	if (body == 0)
 		return NULL;
 	conn = slab_at(&set->conns, body);
-	TAILQ_INIT(&conn->sessions);
-	if (!wake_sessions(set, conn, stub->first_session)) {
-		slab_free(&set->conns, body);
-		return NULL;
-	}
 	conn->number = conn_number;
 	conn->body = body;
-	conn->used_us = set->now_us;
-	TAILQ_INSERT_TAIL(&set->awake, conn, of_awake);
-	stub->asleep = false;
-	stub->conn = conn;
-	set->hibernation.conns--;
+	TAILQ_INIT(&conn->sessions);
+	lost = read_sessions(set, conn, stub->first_session);
+	if (lost > 0)
+		set->hibernation.read_failures++;
+	if (lost != 0 && (lost < 0 || !restore(set, conn, id))) {
+		drop_body(set, conn);
+		return NULL;
+	}
+	put_in_use(set, conn, stub);
 	return conn;
 }
 
@@ -269,14 +316,14 @@ static int64_t now_ns(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-struct conn *hibernate_wake(struct connset *set, uint32_t conn_number)
+struct conn *hibernate_wake(struct connset *set, uint32_t conn_number,
+			    const struct worker_id *id)
 {
 	struct hibernation *h = &set->hibernation;
 	int64_t from_ns = now_ns();
-	struct conn *conn = wake(set, conn_number);
+	struct conn *conn = wake(set, conn_number, id);
 
 	if (conn == NULL) {
-		h->read_failures++;
 		log_error("hibernate", "an object cannot be woken: %s", strerror(errno));
 		return NULL;
 	}

@@ -62,8 +62,11 @@ bool hibernate_tick(struct connset *set);
  * written. */
 bool hibernate_sleep(struct connset *set, struct conn *conn);
 
-/* Wakes the object of this stub. NULL: memory is short, or the file cannot be read. */
-struct conn *hibernate_wake(struct connset *set, uint32_t conn_number);
+/* Wakes the object of this stub. What the file does not give back is replaced if the object's
+ * id is known: by what storage has of it, and LOST sessions. NULL: memory is short, or the file
+ * cannot be read and `id` is NULL. */
+struct conn *hibernate_wake(struct connset *set, uint32_t conn_number,
+			    const struct worker_id *id);
 
 /* The id of an object that is asleep. False: the file cannot be read. */
 bool hibernate_id(const struct connset *set, uint32_t conn_number, struct worker_id *out);

@@ -3,7 +3,7 @@
  * fixed size a session, by the session's number, read and written through the page cache.
  *
  * Nothing in it outlives the process: a broker that starts has no sessions, so the file begins
- * empty and is never synced (docs/adr/0009-hibernation.md). Thread: the broker's.
+ * empty and is never synced (docs/adr/0008-hibernation.md). Thread: the broker's.
  */
 #pragma once
 

@@ -96,7 +96,7 @@ layers plugin 'plugin|broker_api' \
 	'plugin|events|lifecycle|tick' \
 	'control[a-z_]*|dirsync' \
 	'admit|access|report|audit' \
-	'conn|connset|hibernate|directory|proof' \
+	'conn|connset[a-z_]*|session|session_token|hibernate|directory|proof' \
 	'object|publish' \
 	'store[a-z_]*|journal' \
 	'options|codec|wake|expiry|slab|numtab|swap|histogram|stats'
