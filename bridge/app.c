@@ -16,7 +16,9 @@
 #include "bridge/migrate.h"
 #include "bridge/mirror.h"
 #include "bridge/plugin_stats.h"
+#include "bridge/presence_log.h"
 #include "bridge/pwhash.h"
+#include "bridge/refusals.h"
 #include "bridge/roster.h"
 #include "bridge/scheduler.h"
 #include "bridge/traffic.h"
@@ -52,6 +54,8 @@ PART(directory, directory_new, directory_free)
 PART(metrics, metrics_new, metrics_free)
 PART(commands, commands_new, commands_free)
 PART(audit, audit_new, audit_free)
+PART(presence_log, presence_log_new, presence_log_free)
+PART(refusals, refusals_new, refusals_free)
 PART(plugin_stats, plugin_stats_new, plugin_stats_free)
 PART(traffic, traffic_new, traffic_free)
 PART(inbox, inbox_new, inbox_free)
@@ -143,6 +147,8 @@ static const struct part parts[] = {
 	{"pwhash",         start_pwhash,         stop_pwhash        },
 	{"identity",       start_identity,       stop_identity      },
 	{"roster",         start_roster,         stop_roster        },
+	{"audit",          start_audit,          stop_audit         },
+	{"presence_log",   start_presence_log,   stop_presence_log  },
 	{"broker",         start_broker,         stop_broker        },
 	{"control",        start_control,        stop_control       },
 	{"engine_states",  start_engine_states,  stop_engine_states },
@@ -150,9 +156,9 @@ static const struct part parts[] = {
 	{"directory",      start_directory,      stop_directory     },
 	{"metrics",        start_metrics,        stop_metrics       },
 	{"commands",       start_commands,       stop_commands      },
-	{"audit",          start_audit,          stop_audit         },
 	{"plugin_stats",   start_plugin_stats,   stop_plugin_stats  },
 	{"traffic",        start_traffic,        stop_traffic       },
+	{"refusals",       start_refusals,       stop_refusals      },
 	{"inbox",          start_inbox,          stop_inbox         },
 	{"scheduler",      start_scheduler,      stop_scheduler     },
 	{"jobs",           start_jobs,

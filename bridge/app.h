@@ -19,7 +19,9 @@ struct app {
 	struct directory *directory;         /* what the plugin must know, kept in step */
 	struct metrics *metrics;             /* reports: queue, writer, acknowledgements */
 	struct commands *commands;           /* commands under way, and who waits for them */
-	struct audit *audit;                 /* refused logins, on their way to the database */
+	struct audit *audit;                 /* rows of the audit trail, on their way */
+	struct presence_log *presence_log;   /* connections, into it */
+	struct refusals *refusals;           /* refused logins, into it */
 	struct plugin_stats *plugin_stats;   /* what the plugin counts */
 	struct traffic *traffic;             /* what HTTP requests came */
 	struct inbox *inbox;                 /* MQTT messages to the parts above */

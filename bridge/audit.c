@@ -2,105 +2,96 @@
 #include "bridge/audit.h"
 
 #include "bridge/app.h"
-#include "bridge/broker.h"
-#include "bridge/db.h"
+#include "bridge/audit_limit.h"
 #include "bridge/loop.h"
-#include "bridge/store_audit.h"
 #include "bridge/tally.h"
-#include "protocol/buf.h"
-#include "protocol/ident.h"
-#include "protocol/jread.h"
-#include "protocol/jwrite.h"
+#include "protocol/clock.h"
 #include "protocol/log.h"
-#include "protocol/topics.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUE_MAX 10000
+/* A fleet that comes back must fit, and must not be pushed out by whoever knocks meanwhile. */
+#define QUEUE_SEEN_MAX 50000
+#define QUEUE_OTHERS_MAX 10000
 #define BATCH_MAX 500
 #define RETRY_MS 500
-#define CODE_MAX 32
-#define ADDRESS_MAX 64
-#define CLIENT_MAX 128 /* bytes of a stranger's client id that are kept */
+#define SUMS_EVERY_MS 60000
+#define TEXTS 8
 
-struct refusal {
-	char worker[WORKER_ID_MAX + 1]; /* "": not even a worker id */
-	char code[CODE_MAX + 1];
-	char address[ADDRESS_MAX + 1];
-	char *detail; /* JSON; owned */
-	int64_t at_ms, count;
-	struct refusal *next;
+struct queued {
+	struct audit_row row; /* its texts follow */
+	struct queued *next;
+	char texts[];
 };
 
 struct audit {
 	struct app *app;
-	struct broker_listener listener;
-	struct refusal *first, **last; /* waiting */
-	size_t len;
-	struct refusal *batch; /* with the database thread */
-	struct timer *retry;
+	struct queued *first, **last; /* waiting */
+	size_t seen, others;          /* of them, by kind */
+	struct queued *batch;         /* with the database thread */
+	struct timer *retry, *sums;
+	struct audit_limit limit;
 };
 
 static void submit(struct audit *a);
 
+static size_t *count_of(struct audit *a, const struct queued *q)
+{
+	return q->row.seen != NULL ? &a->seen : &a->others;
+}
+
 /* ---- into the database ------------------------------------------------------------------- */
 
-static enum err_code write_batch(struct db *db, void *arg, struct err *e)
+static enum err_code write_all(struct db *db, const struct audit_row *const rows[], size_t len,
+			       struct err *e)
 {
-	const struct audit *a = arg;
+	enum err_code code = store_audit_add_all(db, rows, len, e);
 
-	for (const struct refusal *r = a->batch; r != NULL; r = r->next) {
-		const struct audit_row row = {
-			.worker_id = r->worker[0] != '\0' ? r->worker : NULL,
-			.event = "login_refused",
-			.code = r->code,
-			.address = r->address[0] != '\0' ? r->address : NULL,
-			.detail = r->detail,
-			.at_ms = r->at_ms,
-			.count = r->count,
-		};
-
-		if (store_audit_add(db, &row, e) != ERR_OK)
-			return e->code;
+	if (code == ERR_OK || code == ERR_DATABASE_UNAVAILABLE)
+		return code;
+	/* One that can never be stored must not take the others with it. */
+	for (size_t i = 0; i < len; i++) {
+		code = store_audit_add_all(db, &rows[i], 1, e);
+		if (code == ERR_DATABASE_UNAVAILABLE)
+			return code;
+		if (code != ERR_OK) {
+			log_error("audit", "event=%s not recorded: %s", rows[i]->event, e->msg);
+			tally_add(TALLY_AUDIT_DROPPED);
+		}
 	}
+	e->code = ERR_OK;
 	return ERR_OK;
 }
 
 static enum err_code work(struct db *db, void *arg, struct err *e)
 {
-	return db_transaction(db, write_batch, arg, e);
+	const struct audit_row *rows[BATCH_MAX] = {NULL};
+	const struct audit *a = arg;
+	size_t len = 0;
+
+	for (const struct queued *q = a->batch; q != NULL; q = q->next)
+		rows[len++] = &q->row;
+	return write_all(db, rows, len, e);
 }
 
-static void free_list(struct refusal *r)
+static void free_list(struct queued *q)
 {
-	struct refusal *next;
+	struct queued *next;
 
-	for (; r != NULL; r = next) {
-		next = r->next;
-		free(r->detail);
-		free(r);
+	for (; q != NULL; q = next) {
+		next = q->next;
+		free(q);
 	}
-}
-
-static size_t length(const struct refusal *r)
-{
-	size_t n = 0;
-
-	for (; r != NULL; r = r->next)
-		n++;
-	return n;
 }
 
 /* Back to the front of the queue. */
 static void put_back(struct audit *a)
 {
-	struct refusal **end = &a->batch;
+	struct queued **end = &a->batch;
 
-	a->len += length(a->batch);
-	while (*end != NULL)
-		end = &(*end)->next;
+	for (; *end != NULL; end = &(*end)->next)
+		++*count_of(a, *end);
 	*end = a->first;
 	if (a->first == NULL)
 		a->last = end;
@@ -112,15 +103,10 @@ static void on_written(void *arg, struct err *e)
 {
 	struct audit *a = arg;
 
-	if (e->code == ERR_DATABASE_UNAVAILABLE) {
+	if (e->code != ERR_OK) {
 		put_back(a);
 		timer_once(a->retry, RETRY_MS);
 		return;
-	}
-	if (e->code != ERR_OK) {
-		/* It would be no better the next time. */
-		log_error("audit", "rows=%zu not recorded: %s", length(a->batch), e->msg);
-		tally_add_n(TALLY_AUDIT_DROPPED, length(a->batch));
 	}
 	free_list(a->batch);
 	a->batch = NULL;
@@ -129,21 +115,19 @@ static void on_written(void *arg, struct err *e)
 
 static void submit(struct audit *a)
 {
-	struct refusal **end = &a->first;
-	size_t n = 0;
+	struct queued **end = &a->first;
 
 	if (a->batch != NULL || a->first == NULL)
 		return;
-	while (n < BATCH_MAX && *end != NULL) {
+	for (size_t n = 0; n < BATCH_MAX && *end != NULL; n++) {
+		--*count_of(a, *end);
 		end = &(*end)->next;
-		n++;
 	}
 	a->batch = a->first;
 	a->first = *end;
 	*end = NULL;
 	if (a->first == NULL)
 		a->last = &a->first;
-	a->len -= n;
 	db_submit(a->app->db, work, on_written, a);
 }
 
@@ -152,82 +136,100 @@ static void on_retry(void *arg)
 	submit(arg);
 }
 
-/* ---- from the broker --------------------------------------------------------------------- */
+/* ---- the queue --------------------------------------------------------------------------- */
 
-/* The id was chosen by a stranger: cut, not refused, for the refusal counts whatever it is. */
-static char *make_detail(struct json_object *client, const char *node)
+/* The row's texts, in one order. */
+static void texts_of(struct audit_row *row, const char **out[TEXTS])
 {
-	const char *id = json_object_get_string(client);
-	struct buf out;
-	struct jwrite w;
+	const char **const texts[TEXTS] = {&row->worker_id, &row->event,   &row->code,
+					   &row->actor,     &row->address, &row->request_id,
+					   &row->detail,    &row->seen};
 
-	buf_init(&out, 4096);
-	jwrite_begin(&w, &out);
-	jwrite_object(&w, NULL);
-	if (id != NULL)
-		jwrite_strn(&w, "client_id", id, strnlen(id, CLIENT_MAX));
-	else
-		jwrite_null(&w, "client_id");
-	jwrite_str(&w, "node", node);
-	jwrite_object_end(&w);
-	return buf_take(&out, NULL);
+	memcpy(out, texts, sizeof(texts));
 }
 
-static struct refusal *read_refusal(struct json_object *doc, struct err *e)
+/* NULL: out of memory. */
+static struct queued *copy_of(const struct audit_row *row)
 {
-	struct refusal *out = calloc(1, sizeof(*out));
-	const char *code, *worker, *address, *node;
-	struct json_object *client;
-	struct jread r;
+	struct audit_row measured = *row;
+	const char **texts[TEXTS];
+	struct queued *q;
+	size_t size = 0;
+	char *at;
 
-	if (out == NULL) {
-		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	texts_of(&measured, texts);
+	for (size_t i = 0; i < TEXTS; i++)
+		size += *texts[i] != NULL ? strlen(*texts[i]) + 1 : 0;
+	q = malloc(sizeof(*q) + size);
+	if (q == NULL)
 		return NULL;
+	*q = (struct queued){.row = *row};
+	at = q->texts;
+	texts_of(&q->row, texts);
+	for (size_t i = 0; i < TEXTS; i++) {
+		const size_t len = *texts[i] != NULL ? strlen(*texts[i]) + 1 : 0;
+
+		if (len == 0)
+			continue;
+		memcpy(at, *texts[i], len);
+		*texts[i] = at;
+		at += len;
 	}
-	jread_begin(&r, doc, e);
-	code = jread_str(&r, "code", 1, CODE_MAX);
-	worker = json_object_get_string(jread_any(&r, "worker_id"));
-	address = jread_str_or(&r, "address", 0, ADDRESS_MAX, "");
-	client = jread_any(&r, "client_id");
-	node = jread_str_or(&r, "node", 0, 64, NULL);
-	out->at_ms = jread_time_or_0(&r, "at");
-	out->count = jread_i64_or(&r, "count", 1, 1, INT32_MAX);
-	if (jread_end(&r) != ERR_OK) {
-		free(out);
-		return NULL;
-	}
-	snprintf(out->code, sizeof(out->code), "%s", code);
-	snprintf(out->address, sizeof(out->address), "%s", address);
-	if (worker != NULL && worker_id_parse(worker, strlen(worker), &(struct worker_id){0}))
-		snprintf(out->worker, sizeof(out->worker), "%s", worker);
-	out->detail = make_detail(client, node);
-	return out;
+	return q;
 }
 
-static void on_message(void *arg, const char *topic, const char *payload, size_t len)
+void audit_put(struct audit *a, const struct audit_row *row)
 {
-	struct audit *a = arg;
-	struct err e = {0};
-	struct json_object *doc = a->len < QUEUE_MAX ? jread_parse(payload, len, &e) : NULL;
-	struct refusal *refusal = doc != NULL ? read_refusal(doc, &e) : NULL;
+	const bool room =
+		row->seen != NULL ? a->seen < QUEUE_SEEN_MAX : a->others < QUEUE_OTHERS_MAX;
+	struct queued *q = room ? copy_of(row) : NULL;
 
-	(void)topic;
-	json_object_put(doc);
-	if (refusal == NULL) {
-		tally_add(TALLY_AUDIT_DROPPED);
+	if (q == NULL) {
+		tally_add_n(TALLY_AUDIT_DROPPED, (uint64_t)(row->count != 0 ? row->count : 1));
 		return;
 	}
-	*a->last = refusal;
-	a->last = &refusal->next;
-	a->len++;
+	if (q->row.at_ms == 0)
+		q->row.at_ms = clock_unix_ms();
+	if (q->row.count == 0)
+		q->row.count = 1;
+	*a->last = q;
+	a->last = &q->next;
+	++*count_of(a, q);
 	submit(a);
 }
 
-static bool wants(void *arg, const char *topic)
+void audit_count_refusal(struct audit *a, const char *event, const char *code, int64_t count)
 {
-	(void)arg;
-	return strcmp(topic, TOPIC_AUDIT) == 0;
+	audit_limit_sum(&a->limit, event, code, count);
 }
+
+void audit_put_refusal(struct audit *a, const struct audit_row *row)
+{
+	if (audit_limit_take(&a->limit, clock_mono_us()))
+		audit_put(a, row);
+	else
+		audit_count_refusal(a, row->event, row->code, row->count != 0 ? row->count : 1);
+}
+
+static void on_sums(void *arg)
+{
+	struct audit *a = arg;
+
+	for (size_t i = 0; i < a->limit.sums_len; i++) {
+		struct audit_sum *sum = &a->limit.sums[i];
+		const struct audit_row row = {.event = sum->event,
+					      .code = sum->code,
+					      .count = sum->count,
+					      .detail = "{\"summed\":true}"};
+
+		if (sum->count == 0)
+			continue;
+		audit_put(a, &row);
+		sum->count = 0;
+	}
+}
+
+/* ---- life -------------------------------------------------------------------------------- */
 
 struct audit *audit_new(struct app *app, struct err *e)
 {
@@ -237,17 +239,14 @@ struct audit *audit_new(struct app *app, struct err *e)
 		a->app = app;
 		a->last = &a->first;
 		a->retry = timer_new(app->loop, on_retry, a);
+		a->sums = timer_new(app->loop, on_sums, a);
 	}
-	if (a == NULL || a->retry == NULL) {
+	if (a == NULL || a->retry == NULL || a->sums == NULL) {
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		audit_free(a);
 		return NULL;
 	}
-	a->listener = (struct broker_listener){.filter = SHARED_PREFIX TOPIC_AUDIT,
-					       .wants = wants,
-					       .message = on_message,
-					       .arg = a};
-	broker_listen(app->broker, &a->listener);
+	timer_every(a->sums, SUMS_EVERY_MS);
 	return a;
 }
 
@@ -255,8 +254,11 @@ void audit_free(struct audit *a)
 {
 	if (a == NULL)
 		return;
+	if (a->seen + a->others > 0)
+		log_warn("audit", "rows=%zu are not recorded", a->seen + a->others);
 	free_list(a->first);
 	free_list(a->batch);
 	timer_free(a->retry);
+	timer_free(a->sums);
 	free(a);
 }

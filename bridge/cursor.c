@@ -23,21 +23,49 @@ void page_cursor_print(const struct page_cursor *cursor, char out[CURSOR_TEXT_SI
 	encode(plain, out);
 }
 
+/* False if it is no text of ours that begins with the prefix. */
+static bool decode(const char *text, const char *prefix, char *plain, size_t size)
+{
+	size_t len = 0;
+
+	if (sodium_base642bin((unsigned char *)plain, size - 1, text, strlen(text), NULL, &len,
+			      NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
+		return false;
+	plain[len] = '\0';
+	return strlen(plain) == len && strncmp(plain, prefix, strlen(prefix)) == 0;
+}
+
 bool page_cursor_parse(const char *text, struct page_cursor *out)
 {
 	char plain[WORKER_ID_MAX + 64], *id;
-	size_t len = 0;
 
-	if (sodium_base642bin((unsigned char *)plain, sizeof(plain) - 1, text, strlen(text),
-			      NULL, &len, NULL, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
-		return false;
-	plain[len] = '\0';
-	if (strlen(plain) != len || strncmp(plain, "p1 ", 3) != 0)
+	if (!decode(text, "p1 ", plain, sizeof(plain)))
 		return false;
 	errno = 0;
 	out->created_ms = strtoimax(plain + 3, &id, 10);
 	return errno == 0 && id != plain + 3 && *id == ' ' &&
 	       worker_id_parse(id + 1, strlen(id + 1), &out->id);
+}
+
+void audit_cursor_print(const struct audit_cursor *cursor, char out[CURSOR_TEXT_SIZE])
+{
+	char plain[64];
+
+	snprintf(plain, sizeof(plain), "a1 %" PRId64 " %" PRId64, cursor->at_ms, cursor->id);
+	encode(plain, out);
+}
+
+bool audit_cursor_parse(const char *text, struct audit_cursor *out)
+{
+	char plain[64], *id, *end;
+
+	if (!decode(text, "a1 ", plain, sizeof(plain)))
+		return false;
+	errno = 0;
+	out->at_ms = strtoimax(plain + 3, &id, 10);
+	out->id = strtoimax(id, &end, 10);
+	return errno == 0 && id != plain + 3 && *id == ' ' && end != id && *end == '\0' &&
+	       out->at_ms >= 0 && out->id >= 0;
 }
 
 void watch_cursor_print(const char *node, struct presence_pos pos, char out[CURSOR_TEXT_SIZE])

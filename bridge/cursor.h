@@ -16,5 +16,13 @@ struct page_cursor {
 void page_cursor_print(const struct page_cursor *cursor, char out[CURSOR_TEXT_SIZE]);
 bool page_cursor_parse(const char *text, struct page_cursor *out);
 
+/* Where a page of the audit trail ends, which goes from new to old. */
+struct audit_cursor {
+	int64_t at_ms, id;
+};
+
+void audit_cursor_print(const struct audit_cursor *cursor, char out[CURSOR_TEXT_SIZE]);
+bool audit_cursor_parse(const char *text, struct audit_cursor *out);
+
 /* From where to watch: the node's last event that an answer took into account. */
 void watch_cursor_print(const char *node, struct presence_pos pos, char out[CURSOR_TEXT_SIZE]);

@@ -196,18 +196,33 @@ static void add_headers(struct MHD_Response *response, const struct request_http
 		MHD_add_response_header(response, rh->headers[i].name, rh->headers[i].value);
 }
 
+static struct MHD_Response *make_response(struct request_http *rh)
+{
+	struct MHD_Response *response;
+	size_t len = 0;
+	char *data;
+
+	if (rh->stream != NULL) {
+		response = stream_response(rh->stream);
+		if (response != NULL)
+			rh->stream = NULL;
+		return response;
+	}
+	data = buf_take(&rh->answer, &len);
+	response = MHD_create_response_from_buffer(
+		len, data, data != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	if (response == NULL)
+		free(data);
+	return response;
+}
+
 static enum MHD_Result send_answer(struct request_http *rh)
 {
-	size_t len = 0;
-	char *data = buf_take(&rh->answer, &len);
-	struct MHD_Response *response = MHD_create_response_from_buffer(
-		len, data, data != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = make_response(rh);
 	enum MHD_Result queued;
 
-	if (response == NULL) {
-		free(data);
+	if (response == NULL)
 		return MHD_NO;
-	}
 	add_headers(response, rh);
 	queued = MHD_queue_response(rh->connection, rh->status, response);
 	MHD_destroy_response(response);
@@ -233,14 +248,38 @@ static enum MHD_Result send_goodbye(struct request_http *rh)
 	return queued;
 }
 
+bool http_attended(const struct request_http *rh)
+{
+	return rh->connection != NULL;
+}
+
+bool http_stopping(const struct request_http *rh)
+{
+	return rh->server->stopping;
+}
+
+void http_suspend(struct request_http *rh)
+{
+	MHD_suspend_connection(rh->connection);
+	rh->suspended = true;
+}
+
+void http_resume(struct request_http *rh)
+{
+	if (!rh->suspended)
+		return;
+	rh->suspended = false;
+	MHD_resume_connection(rh->connection);
+	timer_once(rh->server->timer, 0);
+}
+
 /* Calls the handler; its answer is sent now if it is there, else the connection sleeps. */
 static enum MHD_Result handle(struct request_http *rh)
 {
 	request_handle(rh);
 	if (rh->phase == REQUEST_ANSWERED)
 		return send_answer(rh);
-	MHD_suspend_connection(rh->connection);
-	rh->suspended = true;
+	http_suspend(rh);
 	return MHD_YES;
 }
 
@@ -276,11 +315,7 @@ void http_answered(struct request_http *rh)
 		request_free(rh);
 		return;
 	}
-	if (!rh->suspended)
-		return; /* handle() is about to send it */
-	rh->suspended = false;
-	MHD_resume_connection(rh->connection);
-	timer_once(rh->server->timer, 0);
+	http_resume(rh); /* one that does not wait is in handle(), which sends it */
 }
 
 const char *request_header(const struct request *rq, const char *name)

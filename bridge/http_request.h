@@ -53,6 +53,7 @@ struct request_http {
 
 	unsigned status;
 	struct buf answer;
+	struct stream *stream; /* instead of it; the response's as soon as there is one */
 	size_t headers_len;
 	struct http_header headers[HTTP_HEADERS_MAX];
 };
@@ -69,6 +70,17 @@ struct log_cause request_set_cause(const struct request *rq);
 
 /* Parses the body and calls the handler, or answers the early error. */
 void request_handle(struct request_http *rh);
+
+/* http_stream.c's: hands the stream over to a response, which frees it; frees it. */
+struct stream;
+struct MHD_Response *stream_response(struct stream *s);
+void stream_free(struct stream *s); /* NULL is fine */
+
+/* http.c's: is there still a client? Wait for bytes; there are some; is the bridge ending? */
+bool http_attended(const struct request_http *rh);
+void http_suspend(struct request_http *rh);
+void http_resume(struct request_http *rh); /* nothing happens for one that does not wait */
+bool http_stopping(const struct request_http *rh);
 
 /* http.c's: the answer is complete; sends it as soon as the connection is ready for it. */
 void http_answered(struct request_http *rh);

@@ -38,7 +38,8 @@ static enum err_code purge(struct job_run *run, struct err *e)
 {
 	const int64_t limit_ms = run->now_ms - run->config->tombstone_days * DAY_MS;
 
-	if (in_batches(run, upkeep_forget_tokens, limit_ms, e) != ERR_OK)
+	if (in_batches(run, upkeep_forget_sessions, run->now_ms, e) != ERR_OK ||
+	    in_batches(run, upkeep_forget_tokens, limit_ms, e) != ERR_OK)
 		return e->code;
 	return in_batches(run, upkeep_forget_tombstones, limit_ms, e);
 }

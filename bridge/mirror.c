@@ -16,6 +16,7 @@
 #include "bridge/loop.h"
 #include "bridge/mirror_list.h"
 #include "bridge/mirror_table.h"
+#include "bridge/presence_log.h"
 #include "bridge/prom.h"
 #include "bridge/tally.h"
 #include "protocol/clock.h"
@@ -53,6 +54,7 @@ struct mirror {
 static bool apply(struct mirror *m, const struct presence *p)
 {
 	m->version++;
+	presence_log_note(m->app->presence_log, m->node, p);
 	return mirror_table_apply(&m->table, p, mirror_list_running(m->list));
 }
 

@@ -45,6 +45,7 @@ void request_free(struct request_http *rh)
 	url_fini(&rh->url);
 	buf_fini(&rh->upload);
 	buf_fini(&rh->answer);
+	stream_free(rh->stream);
 	free(rh);
 }
 

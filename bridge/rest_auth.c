@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* POST /auth/login, /auth/logout, /auth/password; GET /auth/me */
 #include "bridge/app.h"
+#include "bridge/audit.h"
 #include "bridge/auth.h"
 #include "bridge/identity.h"
 #include "bridge/routes.h"
@@ -92,6 +93,7 @@ static enum err_code too_many(struct request *rq, int64_t wait_s, struct err *e)
 	char text[24];
 
 	if (e->code == ERR_RATE_LIMITED) {
+		audit_count_refusal(rq->app->audit, "sign_in_refused", err_name(e->code), 1);
 		snprintf(text, sizeof(text), "%d", (int)wait_s);
 		respond_header(rq, "Retry-After", text);
 	}
@@ -141,10 +143,41 @@ static void admit(struct request *rq, const struct user_row *user)
 	identity_sync(rq->app->identity, &login->wait);
 }
 
+/* The name of somebody who does not exist may be a password in the wrong field. */
+static void note_attempt(const struct request *rq, const char *name, const struct err *e)
+{
+	const bool known = identity_user(rq->app->identity, name) != NULL;
+	struct audit_row row = {
+		.event = "signed_in",
+		.actor = name,
+		.address = rq->address,
+		.request_id = rq->id,
+	};
+	struct jwrite w;
+	struct buf detail;
+
+	if (e->code == ERR_OK)
+		audit_put(rq->app->audit, &row);
+	if (e->code != ERR_UNAUTHENTICATED)
+		return;
+	buf_init(&detail, ANSWER_MAX);
+	jwrite_begin(&w, &detail);
+	jwrite_object(&w, NULL);
+	jwrite_str(&w, "username", known ? name : NULL);
+	jwrite_object_end(&w);
+	row.event = "sign_in_refused";
+	row.code = known ? "WRONG_PASSWORD" : "UNKNOWN_USER";
+	row.actor = NULL;
+	row.detail = detail.failed ? NULL : detail.data;
+	audit_put_refusal(rq->app->audit, &row);
+	buf_fini(&detail);
+}
+
 static void signed_in(void *arg, struct signin *s, struct err *e)
 {
 	struct request *rq = arg;
 
+	note_attempt(rq, s->name, e);
 	if (e->code == ERR_OK)
 		admit(rq, &s->user.user);
 	else
@@ -269,6 +302,8 @@ static void old_password_checked(void *arg, struct signin *s, struct err *e)
 	struct user_change *change = new->change;
 
 	free(new);
+	if (e->code != ERR_OK)
+		note_attempt(rq, s->name, e);
 	if (e->code == ERR_OK) {
 		change->ver = s->user.user.ver;
 		user_apply(rq->app, USER_PASSWORD, change, password_changed, rq);

@@ -22,6 +22,7 @@ const struct route routes[] = {
 	{HTTP_GET,    "/keys",			       SCOPE_ADMIN,     rest_key_list        },
 	{HTTP_POST,   "/keys",			       SCOPE_ADMIN,     rest_key_add         },
 	{HTTP_DELETE, "/keys/{key}",                         SCOPE_ADMIN,     rest_key_delete      },
+	{HTTP_GET,    "/audit",			      SCOPE_ADMIN,     rest_audit           },
 
 	{HTTP_GET,    "/workers",                            SCOPE_READ,      rest_worker_list     },
 	{HTTP_POST,   "/workers",                            SCOPE_WORKERS,   rest_worker_create   },
@@ -39,6 +40,7 @@ const struct route routes[] = {
 	{HTTP_POST,   "/workers/{worker}/send",              SCOPE_COMMANDS,  rest_worker_send     },
 	{HTTP_POST,   "/workers/{worker}/start",             SCOPE_COMMANDS,  rest_worker_start    },
 	{HTTP_POST,   "/workers/{worker}/stop",              SCOPE_COMMANDS,  rest_worker_stop     },
+	{HTTP_GET,    "/workers/{worker}/events",            SCOPE_READ,      rest_worker_events   },
 	{HTTP_GET,    "/workers/{worker}/metrics/latest",    SCOPE_READ,      rest_metrics_latest  },
 	{HTTP_GET,    "/workers/{worker}/metrics",           SCOPE_READ,      rest_metrics_history },
 };

@@ -33,6 +33,10 @@ enum err_code rest_user_add(struct request *rq, struct err *e);
 enum err_code rest_user_change(struct request *rq, struct err *e);
 enum err_code rest_user_delete(struct request *rq, struct err *e);
 
+/* rest_audit.c */
+enum err_code rest_worker_events(struct request *rq, struct err *e);
+enum err_code rest_audit(struct request *rq, struct err *e);
+
 /* rest_key.c */
 enum err_code rest_key_list(struct request *rq, struct err *e);
 enum err_code rest_key_add(struct request *rq, struct err *e);

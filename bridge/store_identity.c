@@ -15,9 +15,6 @@ static const char SQL_ENDED[] = /* ended_sessions_by_n */
 static const char SQL_END[] =
 	"INSERT INTO ended_sessions (jti, n, expires_at) VALUES (?, ?, ?) "
 	"ON DUPLICATE KEY UPDATE ended_sessions.n = ended_sessions.n";
-static const char SQL_PURGE[] = /* ended_sessions_by_expiry */
-	"DELETE FROM ended_sessions WHERE expires_at <= ? LIMIT ?";
-
 void identity_rows_fini(struct identity_rows *rows)
 {
 	free(rows->users.rows);
@@ -99,15 +96,5 @@ enum err_code store_session_end(struct db *db, const struct ended_session *sessi
 	stmt_i64(q, n);
 	stmt_time(q, session->expires_ms);
 	stmt_exec(q);
-	return stmt_end(q, e);
-}
-
-enum err_code store_session_purge(struct db *db, int64_t limit, int64_t *deleted, struct err *e)
-{
-	struct stmt *q = stmt_begin(db, SQL_PURGE);
-
-	stmt_time(q, clock_unix_ms());
-	stmt_i64(q, limit);
-	*deleted = (int64_t)stmt_exec(q);
 	return stmt_end(q, e);
 }

@@ -36,7 +36,3 @@ enum err_code store_identity_next(struct db *db, int64_t *n, struct err *e) MUST
 /* Within a transaction that took n. Nothing happens for one that has ended already. */
 enum err_code store_session_end(struct db *db, const struct ended_session *session, int64_t n,
 				struct err *e) MUST_CHECK;
-
-/* Deletes ended sessions that would have expired by now, `limit` at most; *deleted counts. */
-enum err_code store_session_purge(struct db *db, int64_t limit, int64_t *deleted,
-				  struct err *e) MUST_CHECK;

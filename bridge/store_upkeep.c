@@ -10,6 +10,8 @@ static const char sql_forget_tokens[] =
 	"DELETE FROM tokens WHERE role = 'ended' AND ended_at < ? LIMIT ?";
 static const char sql_forget_tombstones[] =
 	"DELETE FROM worker_tombstones WHERE deleted_at < ? LIMIT ?";
+static const char sql_forget_sessions[] = /* ended_sessions_by_expiry */
+	"DELETE FROM ended_sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
 
 /* Both statements find the same rows, for the first one has locked them. */
 #define OVERDUE                                                                                \
@@ -49,6 +51,12 @@ enum err_code upkeep_forget_tombstones(struct db *db, int64_t limit_ms, int64_t 
 				       int64_t *n, struct err *e)
 {
 	return forget(db, sql_forget_tombstones, limit_ms, batch, n, e);
+}
+
+enum err_code upkeep_forget_sessions(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
+				     struct err *e)
+{
+	return forget(db, sql_forget_sessions, limit_ms, batch, n, e);
 }
 
 /* ---- commands ---------------------------------------------------------------------------- */

@@ -24,3 +24,5 @@ enum err_code upkeep_forget_tokens(struct db *db, int64_t limit_ms, int64_t batc
 				   struct err *e) MUST_CHECK; /* ended ones alone */
 enum err_code upkeep_forget_tombstones(struct db *db, int64_t limit_ms, int64_t batch,
 				       int64_t *n, struct err *e) MUST_CHECK;
+enum err_code upkeep_forget_sessions(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
+				     struct err *e) MUST_CHECK; /* ended, and expired since */

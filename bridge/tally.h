@@ -24,7 +24,7 @@ struct prom;
 	  "command results that could not be read or matched")                                 \
 	X(RESULTS_DROPPED, "results_dropped",                                                  \
 	  "command results dropped, to be repeated by the worker")                             \
-	X(AUDIT_DROPPED, "audit_dropped", "refused logins that could not be recorded")         \
+	X(AUDIT_DROPPED, "audit_dropped", "rows of the audit trail that were not recorded")    \
 	X(MESSAGES_STRAY, "messages_stray", "messages of workers on topics that nobody serves")
 
 enum tally {

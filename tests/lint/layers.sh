@@ -85,7 +85,7 @@ forbid protocol '^(sys/socket|sys/epoll|pthread|threads|sys/select|poll)\.h$' \
 # Foreign libraries stay in their modules.
 only plugin '^(mosquitto|mqtt_protocol|plugin/broker_api)' broker_api plugin events publish
 only plugin '^lmdb\.h$' store_lmdb
-only bridge '^microhttpd\.h$' http http_server.h http_request.h request respond
+only bridge '^microhttpd\.h$' http http_server.h http_request.h http_stream request respond
 only bridge '^(mysql|mariadb)' db stmt stmt_bulk stmt_state migrate db_connection db_pool
 only bridge '^mosquitto' broker
 only bridge '^jwt\.h$' jwt
@@ -102,20 +102,20 @@ layers plugin 'plugin|broker_api' \
 	'options|codec|wake|expiry|slab|numtab|swap|histogram|stats'
 
 # Inside the bridge: a request goes down these lines, and its answer comes back by return.
-layers bridge 'app|http|router|routes' \
+layers bridge 'app|http|http_stream|router|routes' \
 	'main|user_command' \
 	'app' \
 	'http[a-z_]*|request|respond|listener' \
 	'router|routes' \
 	'rest_[a-z]*|health|exposition' \
 	'inbox|scheduler|jobs' \
-	'auth|signin|user|key|key_use|identity|worker[a-z_]*|command|command_results|metric|metric_writer|metric_ack|metric_link|metric_keys|metric_follow|audit|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones|mirror_table|plugin_stats' \
+	'auth|signin|user|key|key_use|identity|worker[a-z_]*|command|command_results|metric|metric_writer|metric_ack|metric_link|metric_keys|metric_follow|audit|refusals|presence_log|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones|mirror_table|plugin_stats' \
 	'control' \
 	'broker' \
 	'store_[a-z_]*|roster|roster_sync|migrate|directory_entry' \
 	'stmt[a-z_]*' \
 	'db|db_[a-z]*' \
-	'loop|resolve|config|jwt|url|tally|logging|cursor|login_limit|pwhash|address|scope|metric_report|metric_scan|metric_queue|metric_news|metric_days|mqtt_packet|command_result|schema|lag|latency|prom|traffic|process'
+	'loop|resolve|config|jwt|url|tally|logging|cursor|login_limit|pwhash|address|audit_limit|scope|metric_report|metric_scan|metric_queue|metric_news|metric_days|mqtt_packet|command_result|schema|lag|latency|prom|traffic|process'
 
 [ $wrong = 0 ] && echo "layers: all arrows point down"
 exit $wrong
