@@ -137,10 +137,15 @@ valgrind: deps-test all
 $(FLEET): $(call objects,$(FLEET_SRC)) $(OUT)/libprotocol.a
 	$(CC) -o $@ $^ $(ALL_LDFLAGS)
 
+# What the metrics pipeline is measured against.
+BULK_INSERT := $(OUT)/tests/bench/bulk_insert
+$(BULK_INSERT): $(OUT)/tests/bench/bulk_insert.o $(OUT)/libprotocol.a
+	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(call pkg_libs,libmariadb)
+
 ## bench: measure against bare Mosquitto (BENCH="connect publish" picks some; see docs/performance.md)
 .PHONY: bench
 bench: deps-test
-	@$(MAKE) --no-print-directory all $(FLEET) >&2
+	@$(MAKE) --no-print-directory all $(FLEET) $(BULK_INSERT) >&2
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 
 # ---- running -----------------------------------------------------------------------------
@@ -173,7 +178,7 @@ install: all
 # ---- lint --------------------------------------------------------------------------------
 
 C_FILES := $(wildcard protocol/*.[ch] plugin/*.[ch] bridge/*.[ch] tests/unit/*.[ch] \
-	tests/bench/fleet/*.[ch] examples/*/*.c)
+	tests/bench/*.c tests/bench/fleet/*.[ch] examples/*/*.c)
 
 ## lint: formatting, static analysis, exported symbols, include layers, scripts
 .PHONY: lint

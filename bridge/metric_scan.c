@@ -35,7 +35,9 @@ static char look(struct scan *s)
 	while (s->at < s->end &&
 	       (*s->at == ' ' || *s->at == '\n' || *s->at == '\t' || *s->at == '\r'))
 		s->at++;
-	return s->at < s->end ? *s->at : '\0';
+	if (s->at == s->end)
+		return '\0';
+	return *s->at;
 }
 
 static bool accept(struct scan *s, char c)
@@ -89,8 +91,7 @@ static bool number(struct scan *s, double *out, int64_t *integer, bool *is_integ
 	if (whole == 0 || (*first == '0' && whole > 1))
 		return false;
 	if (word(s, ".", 1)) {
-		for (first = s->at; is_digit(s) && whole + fraction <= DIGITS_MAX;
-		     s->at++, fraction++)
+		for (; is_digit(s) && whole + fraction <= DIGITS_MAX; s->at++, fraction++)
 			value = value * 10 + (*s->at - '0');
 		if (fraction == 0)
 			return false;

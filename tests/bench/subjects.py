@@ -6,7 +6,7 @@ import itertools
 import subprocess
 
 from harness.broker import BRIDGE_PASSWORD, BRIDGE_USER, Broker
-from harness.database import DatabaseServer
+from harness.database import OPTIONS, DatabaseServer
 from harness.directory import Directory
 from harness.fleet import insert_workers
 from harness.identity import new_identity
@@ -110,8 +110,9 @@ def plugin(scratch, crowd, name="rollcall", **options):
 class Installation(Subject):
     """Broker with the plugin, database and bridge."""
 
-    def __init__(self, scratch, crowd, **options):
-        self.server = DatabaseServer(new_directory(scratch, "db")).start()
+    def __init__(self, scratch, crowd, database_options=OPTIONS, **options):
+        self.server = DatabaseServer(new_directory(scratch, "db"),
+                                     options=database_options).start()
         self.site = Site(new_directory(scratch, "site"), self.server, **options)
         self.site.bridge.terminate()
         insert_workers(self.site, crowd.identities)

@@ -22,7 +22,8 @@ struct options {
 	double rate, timeout, settle;
 	/* publishing */
 	double publish_time, publish_rate;
-	int64_t publishers, inflight, payload;
+	int64_t publishers, inflight, payload, publish_qos;
+	bool reports;
 	const char *publish_topic;
 	/* commands */
 	const char *commands; /* "http" or "mqtt" */

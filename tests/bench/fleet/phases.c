@@ -7,6 +7,7 @@
 #include "tests/bench/fleet/observer.h"
 #include "tests/bench/fleet/options.h"
 #include "tests/bench/fleet/probe.h"
+#include "tests/bench/fleet/reports.h"
 #include "tests/bench/fleet/text.h"
 #include "tests/bench/fleet/workers.h"
 
@@ -169,6 +170,10 @@ static void publish(void)
 	report_int("published", fleet.published);
 	report_num("acknowledged_per_s", (double)fleet.acknowledged / seconds);
 	report_samples("publish", &fleet.publish);
+	if (opt.reports) {
+		report_int("report_acks", reports_acks);
+		report_int("report_rejections", reports_rejections);
+	}
 }
 
 /* ---- commands ---- */

@@ -3,6 +3,7 @@
 
 #include "protocol/clock.h"
 #include "tests/bench/fleet/options.h"
+#include "tests/bench/fleet/reports.h"
 #include "tests/bench/fleet/text.h"
 
 #include <stdio.h>
@@ -182,26 +183,29 @@ bool worker_publish(struct worker *w)
 	static char body[PAYLOAD_MAX + 2];
 	char topic[TEXT_MAX];
 	int64_t now = clock_mono_us();
-	uint16_t id;
+	uint32_t number;
+	size_t len;
 
 	if (w->state != WORKER_READY || w->pending_len >= opt.inflight)
 		return false;
 	if (w->pending == NULL)
 		w->pending = must_alloc((size_t)opt.inflight, sizeof(*w->pending));
 	text_expand(topic, sizeof(topic), opt.publish_topic, worker_id(w));
-	id = mqtt_publish(&w->mqtt, topic, body, render_report(body, now), 1);
-	w->pending[w->pending_len++] = (struct publish_pending){id, now};
+	len = opt.reports ? reports_render(body, ++w->seq) : render_report(body, now);
+	number = mqtt_publish(&w->mqtt, topic, body, len, (int)opt.publish_qos);
+	w->pending[w->pending_len++] =
+		(struct publish_pending){opt.reports ? w->seq : number, now};
 	fleet.published++;
 	return true;
 }
 
-static void acknowledged(struct mqtt *m, uint16_t packet_id)
+static void answered(void *arg, uint32_t number)
 {
-	struct worker *w = of_mqtt(m);
+	struct worker *w = arg;
 	int64_t now = clock_mono_us();
 	int i = 0;
 
-	while (i < w->pending_len && w->pending[i].packet_id != packet_id)
+	while (i < w->pending_len && w->pending[i].number != number)
 		i++;
 	if (i == w->pending_len)
 		return; /* an answer to a command */
@@ -216,6 +220,21 @@ static void acknowledged(struct mqtt *m, uint16_t packet_id)
 		worker_publish(w);
 }
 
+static void acknowledged(struct mqtt *m, uint16_t packet_id)
+{
+	if (!opt.reports) /* they are answered by the bridge */
+		answered(of_mqtt(m), packet_id);
+}
+
+static bool is_report_ack(const struct mqtt_message *message)
+{
+	static const char end[] = "/metrics/ack";
+	const size_t len = sizeof(end) - 1;
+
+	return message->topic_len > len &&
+	       memcmp(message->topic + message->topic_len - len, end, len) == 0;
+}
+
 static void on_message(struct mqtt *m, const struct mqtt_message *message)
 {
 	struct worker *w = of_mqtt(m);
@@ -223,6 +242,10 @@ static void on_message(struct mqtt *m, const struct mqtt_message *message)
 	int64_t now = clock_mono_us();
 	int n;
 
+	if (is_report_ack(message)) {
+		reports_read_ack(message->payload, message->payload_len, answered, w);
+		return;
+	}
 	if (w->command_us != 0) {
 		samples_add(&fleet.deliver, now - w->command_us);
 		w->command_us = 0;

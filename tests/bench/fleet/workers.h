@@ -8,7 +8,7 @@
 enum worker_state { WORKER_IDLE, WORKER_CONNECTING, WORKER_READY, WORKER_GONE };
 
 struct publish_pending {
-	uint16_t packet_id;
+	uint32_t number; /* the packet's id, or with --reports the report's seq */
 	int64_t at_us;
 };
 
@@ -19,6 +19,7 @@ struct worker {
 	int64_t retry_us;                /* not before */
 	struct publish_pending *pending; /* --inflight of them, made at the first publish */
 	int pending_len;
+	uint32_t seq;       /* of its last report */
 	int64_t command_us; /* when the command that is under way was sent; 0: none */
 };
 

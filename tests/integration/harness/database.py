@@ -15,8 +15,12 @@ from .settings import clean_environment, program
 from .wait import wait_until
 
 
+# Small: there are many of them.
+OPTIONS = ("--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M")
+
+
 class DatabaseServer:
-    def __init__(self, directory, template=None):
+    def __init__(self, directory, template=None, options=OPTIONS):
         """`template`: the data directory of a server that is not running, to start from."""
         self.directory = directory
         self.data = directory / "data"
@@ -33,7 +37,7 @@ class DatabaseServer:
             self.mariadbd, "--no-defaults", f"--user={getpass.getuser()}",
             f"--datadir={self.data}", f"--tmpdir={self.tmp}", f"--socket={self.socket}",
             f"--pid-file={directory / 'db.pid'}", "--skip-networking", "--skip-name-resolve",
-            "--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M"], directory)
+            *options], directory)
 
     def _install(self):
         beside = Path(self.mariadbd).resolve().parent.parent / "bin" / "mariadb-install-db"
