@@ -5,6 +5,7 @@
 #include "bridge/command.h"
 
 #include "bridge/app.h"
+#include "bridge/command_figures.h"
 #include "bridge/command_results.h"
 #include "bridge/control.h"
 #include "bridge/db.h"
@@ -70,6 +71,8 @@ static void on_recorded(void *arg, struct err *e)
 {
 	struct issue *i = arg;
 
+	if (e->code == ERR_OK)
+		command_figures_stand(&i->standing);
 	/* The worker has it, whether or not that could be written down. */
 	if (e->code != ERR_OK && i->failure.code == ERR_OK)
 		i->standing.state = COMMAND_QUEUED;
@@ -139,10 +142,12 @@ static void on_added(void *arg, struct err *e)
 {
 	struct issue *i = arg;
 
-	if (e->code == ERR_OK)
-		deliver(i);
-	else
+	if (e->code != ERR_OK) {
 		finish(i, e);
+		return;
+	}
+	command_figures_queued();
+	deliver(i);
 }
 
 static enum err_code add_in(struct db *db, void *arg, struct err *e)

@@ -27,6 +27,7 @@ enum command_state {
 	COMMAND_STATE_LIST(X)
 #undef X
 };
+#define COMMAND_STATES (COMMAND_CANCELLED + 1)
 
 const char *command_state_name(enum command_state state);
 bool command_state_parse(const char *text, enum command_state *out);

@@ -6,6 +6,7 @@
 
 #include "bridge/app.h"
 #include "bridge/command.h"
+#include "bridge/command_figures.h"
 #include "bridge/control.h"
 #include "bridge/db.h"
 #include "bridge/loop.h"
@@ -101,6 +102,7 @@ static void answer(struct command_results *r, const struct item *item)
 	} else {
 		acknowledge(r, &item->result, NULL, NULL);
 	}
+	command_figures_stand(s);
 	command_stands(r->app->commands, &item->result.command, s);
 }
 

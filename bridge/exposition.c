@@ -5,6 +5,7 @@
 
 #include "bridge/app.h"
 #include "bridge/broker.h"
+#include "bridge/command_figures.h"
 #include "bridge/control.h"
 #include "bridge/db.h"
 #include "bridge/directory.h"
@@ -77,6 +78,12 @@ static void expose_metrics(const struct app *app, struct prom *p)
 		   (double)metrics_queue_max());
 }
 
+static void expose_commands(const struct app *app, struct prom *p)
+{
+	(void)app;
+	command_figures_expose(p);
+}
+
 static bool route_name(size_t route, const char **method, const char **pattern)
 {
 	static const char *const methods[] = {[HTTP_GET] = "GET",
@@ -104,8 +111,8 @@ static void expose_process(const struct app *app, struct prom *p)
 }
 
 static void (*const parts[])(const struct app *app, struct prom *p) = {
-	expose_process,   expose_workers,  expose_mirror,  expose_broker,  expose_control,
-	expose_directory, expose_database, expose_metrics, expose_traffic,
+	expose_process,   expose_workers,  expose_mirror,  expose_broker,   expose_control,
+	expose_directory, expose_database, expose_metrics, expose_commands, expose_traffic,
 };
 
 void exposition_write(const struct app *app, struct json_object *stats, struct buf *out)

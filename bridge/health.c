@@ -19,7 +19,7 @@ static void write_age(struct jwrite *w, const char *key, int64_t us)
 	if (us < 0)
 		jwrite_null(w, key);
 	else
-		jwrite_f64(w, key, (double)(us / 1000) / 1000);
+		jwrite_f64(w, key, (double)us / 1e6);
 }
 
 static bool check_database(const struct health *h, struct jwrite *w)

@@ -5,8 +5,10 @@
 #include "protocol/clock.h"
 
 #include <dirent.h>
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,39 +22,38 @@ static double cpu_seconds(void)
 	       (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e6;
 }
 
-/* The kernel says how long after the machine's start. */
-static double started_seconds(void)
+/* The nth word of the file's first line (0 is the first) as a number; 0 if there is none. */
+static uint64_t number_in(const char *path, int n)
 {
-	FILE *f = fopen("/proc/self/stat", "re");
-	struct timespec up = {0};
-	uint64_t ticks = 0;
+	FILE *f = fopen(path, "re");
+	char line[1024], *word, *rest = line;
 
 	if (f == NULL)
 		return 0;
-	/* Field 22; the name in field 2 is our own, and has neither space nor bracket. */
-	if (fscanf(f,
-		   "%*d %*s %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-		   "%*d "
-		   "%*d %*d %" SCNu64,
-		   &ticks) != 1)
-		ticks = 0;
+	if (fgets(line, sizeof(line), f) == NULL)
+		line[0] = '\0';
 	fclose(f);
+	do {
+		word = strtok_r(rest, " ", &rest);
+	} while (word != NULL && n-- > 0);
+	return word != NULL ? strtoull(word, NULL, 10) : 0;
+}
+
+/* The kernel counts from the machine's start. (proc(5): starttime; the name before it is our
+ * own, and has no space.) */
+static double started_seconds(void)
+{
+	const double ticks = (double)number_in("/proc/self/stat", 21);
+	struct timespec up = {0};
+
 	clock_gettime(CLOCK_BOOTTIME, &up);
 	return (double)clock_unix_ms() / 1000 - (double)up.tv_sec - (double)up.tv_nsec / 1e9 +
-	       (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	       ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 static double resident_bytes(void)
 {
-	FILE *f = fopen("/proc/self/statm", "re");
-	uint64_t pages = 0;
-
-	if (f == NULL)
-		return 0;
-	if (fscanf(f, "%*u %" SCNu64, &pages) != 1)
-		pages = 0;
-	fclose(f);
-	return (double)pages * (double)sysconf(_SC_PAGESIZE);
+	return (double)number_in("/proc/self/statm", 1) * (double)sysconf(_SC_PAGESIZE);
 }
 
 static double open_files(void)

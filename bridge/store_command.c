@@ -33,8 +33,8 @@ static const char sql_failed[] =
 	" WHERE id = ? AND worker_id = ? AND state IN ('queued', 'sent', 'accepted')";
 
 /* Locked, to see what is committed now, not what was when the transaction began. */
-static const char sql_standing[] =
-	"SELECT state, result, error FROM commands WHERE id = ? AND worker_id = ? FOR UPDATE";
+static const char sql_standing[] = "SELECT state, result, error, created_at FROM commands "
+				   "WHERE id = ? AND worker_id = ? FOR UPDATE";
 
 void command_standing_fini(struct command_standing *s)
 {
@@ -61,6 +61,7 @@ static enum err_code read_standing(struct db *db, const struct command_id *id,
 	if (out->found) {
 		out->result = copy_or_null(stmt_get_str(q, 1));
 		out->error = copy_or_null(stmt_get_str(q, 2));
+		out->created_ms = stmt_get_time(q, 3);
 	}
 	return stmt_end(q, e);
 }

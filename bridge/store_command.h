@@ -23,6 +23,7 @@ struct command_standing {
 	bool found;   /* false: the worker has no such command */
 	bool changed; /* by this call */
 	enum command_state state;
+	int64_t created_ms;
 	char *result; /* JSON text, or NULL; owned */
 	char *error;  /* or NULL; owned */
 };

@@ -11,7 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #define LIMIT_MAX 1000
 #define LIMIT_DEFAULT 250
@@ -21,7 +20,7 @@
 #define OBJECTS_AT_ONCE 8 /* between two looks at the clock: some 20 us */
 
 struct list {
-	TAILQ_ENTRY(list) of_lists;
+	struct list *next;
 	const void *client;
 	struct control_route route;
 	char *correlation; /* owned, may be NULL */
@@ -38,7 +37,7 @@ struct list {
 };
 
 struct control_lists {
-	TAILQ_HEAD(, list) all; /* the one whose turn it is in front */
+	struct list *first, **end; /* the one whose turn it is in front */
 	size_t len;
 	int64_t left_us; /* that callbacks of this turn may still spend */
 };
@@ -201,6 +200,26 @@ static enum err_code list_begin(struct list *l, struct control_call *call)
 	return ERR_OK;
 }
 
+static void append(struct control_lists *lists, struct list *l)
+{
+	l->next = NULL;
+	*lists->end = l;
+	lists->end = &l->next;
+	lists->len++;
+}
+
+/* Takes out what *link points to. */
+static struct list *take(struct control_lists *lists, struct list **link)
+{
+	struct list *l = *link;
+
+	*link = l->next;
+	if (lists->end == &l->next)
+		lists->end = link;
+	lists->len--;
+	return l;
+}
+
 /* Answers at once if that is all and there was the time, else at a turn's end. */
 static enum err_code list_answer(struct list *l, struct control_call *call)
 {
@@ -223,8 +242,7 @@ static enum err_code list_answer(struct list *l, struct control_call *call)
 		list_free(l);
 		return err_set(call->e, ERR_RATE_LIMITED, "too many lists are under way");
 	}
-	TAILQ_INSERT_TAIL(&lists->all, l, of_lists);
-	lists->len++;
+	append(lists, l);
 	call->later = true;
 	return ERR_OK;
 }
@@ -247,15 +265,8 @@ enum err_code control_list_connections(struct control_call *call)
 
 /* ---- the turn's end ---- */
 
-static void drop(struct control_lists *lists, struct list *l)
-{
-	TAILQ_REMOVE(&lists->all, l, of_lists);
-	lists->len--;
-	list_free(l);
-}
-
-/* Tells the page; then the next one begins, behind those of others. */
-static void tell_page(struct control_lists *lists, struct list *l, struct control *c)
+/* Tells the page. False: it was the last one. */
+static bool tell_page(struct list *l, struct control *c)
 {
 	const bool last = --l->pages_left == 0 || !l->more || l->text.failed;
 	struct err e = {0};
@@ -264,43 +275,48 @@ static void tell_page(struct control_lists *lists, struct list *l, struct contro
 		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
 	control_answer_part(c, &l->route, "listConnections", l->correlation, &l->text, &e,
 			    !last);
-	if (last) {
-		drop(lists, l);
-		return;
+	return !last;
+}
+
+/* Works on the list in front; where that completes a page, its next one comes behind those of
+ * others. False: the time is over. */
+static bool work_on_first(struct control_lists *lists, struct control *c, int64_t until_us)
+{
+	struct list *l = lists->first;
+
+	if (l == NULL || !work_on(l, c, until_us))
+		return false;
+	take(lists, &lists->first);
+	if (tell_page(l, c)) {
+		buf_reset(&l->text);
+		next_ids(l, c);
+		append(lists, l);
+	} else {
+		list_free(l);
 	}
-	buf_reset(&l->text);
-	next_ids(l, c);
-	TAILQ_REMOVE(&lists->all, l, of_lists);
-	TAILQ_INSERT_TAIL(&lists->all, l, of_lists);
+	return clock_mono_us() < until_us;
 }
 
 bool control_lists_tick(struct control_lists *lists, struct control *c)
 {
-	const int64_t began_us = clock_mono_us(), until_us = began_us + HOLD_US;
-	struct list *l;
+	const int64_t began_us = clock_mono_us();
 
 	lists->left_us = HOLD_US;
-	if (TAILQ_EMPTY(&lists->all))
+	if (lists->first == NULL)
 		return false;
-	do {
-		l = TAILQ_FIRST(&lists->all);
-		if (!work_on(l, c, until_us))
-			break;
-		tell_page(lists, l, c);
-	} while (!TAILQ_EMPTY(&lists->all) && clock_mono_us() < until_us);
+	while (work_on_first(lists, c, began_us + HOLD_US))
+		continue;
 	stats_observe_us(STAT_LIST_HOLD, clock_mono_us() - began_us);
-	return !TAILQ_EMPTY(&lists->all);
+	return lists->first != NULL;
 }
 
 void control_lists_client_gone(struct control_lists *lists, const void *client)
 {
-	struct list *l, *next;
-
-	for (l = TAILQ_FIRST(&lists->all); l != NULL; l = next) {
-		next = TAILQ_NEXT(l, of_lists);
-		if (l->client == client)
-			drop(lists, l);
-	}
+	for (struct list **link = &lists->first; *link != NULL;)
+		if ((*link)->client == client)
+			list_free(take(lists, link));
+		else
+			link = &(*link)->next;
 }
 
 /* ---- life ---- */
@@ -311,18 +327,16 @@ struct control_lists *control_lists_new(void)
 
 	if (lists == NULL)
 		return NULL;
-	TAILQ_INIT(&lists->all);
+	lists->end = &lists->first;
 	lists->left_us = HOLD_US;
 	return lists;
 }
 
 void control_lists_free(struct control_lists *lists)
 {
-	struct list *l;
-
 	if (lists == NULL)
 		return;
-	while ((l = TAILQ_FIRST(&lists->all)) != NULL)
-		drop(lists, l);
+	while (lists->first != NULL)
+		list_free(take(lists, &lists->first));
 	free(lists);
 }

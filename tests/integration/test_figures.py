@@ -75,6 +75,27 @@ def test_requests_are_counted_by_route_and_status(site):
         if labels["route"] == "/workers/{worker}" and labels["method"] == "GET")
 
 
+def test_commands_are_counted_by_the_states_that_they_reach(site):
+    def count(state):
+        return figures(site)["rollcall_commands_total"].value(state=state)
+
+    def all_counts():
+        return {state: count(state) for state in ("queued", "sent", "accepted", "done", "failed")}
+    worker = site.online("tcp-5")
+    before = all_counts()
+    command_id = site.rest.post(f"/workers/{worker.worker_id}/start", {}, 202)["command_id"]
+    assert worker.receive("commands")["command_id"] == command_id
+    for _ in range(2):  # a repeated result changes nothing
+        worker.answer(command_id, "accepted")
+        worker.answer(command_id, "done")
+    for _ in range(4):
+        worker.receive("results/ack")
+    grown = {state: n - before[state] for state, n in all_counts().items()}
+    assert grown == {"queued": 1, "sent": 1, "accepted": 1, "done": 1, "failed": 0}
+    took = figures(site)["rollcall_command_duration_seconds"]
+    assert took.value("_count", state="done") == count("done")
+
+
 def test_the_plugins_own_figures_are_handed_on(site):
     worker = site.online("tcp-5")
 
@@ -202,3 +223,34 @@ def test_what_a_request_causes_is_logged_with_its_id(split_site):
     other = split_site.rest.request("GET", "/workers").headers["X-Request-Id"]
     assert other != "request-of-mine"
     wait_until(lambda: [line for line in log_lines(split_site) if line.get("request") == other])
+
+
+# ---- what reads them -------------------------------------------------------------------------
+
+def expressions(dashboard):
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            yield target["expr"]
+    for variable in dashboard["templating"]["list"]:
+        if variable["type"] == "query":
+            yield variable["query"]["query"]
+
+
+def names_in(text):
+    names = re.findall(r"\b(?:rollcall|process)_[a-z_]+(?=[\{\[\s,)])", text)
+    return {re.sub(r"_bucket$", "", name) for name in names}
+
+
+def test_the_dashboard_shows_figures_that_there_are(site):
+    dashboard = json.loads((ROOT / "deploy/grafana/rollcall.json").read_text())
+    used = set().union(*map(names_in, expressions(dashboard)))
+    assert len(used) > 30
+    assert used <= set(figures(site))
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+
+
+def test_alerts_are_about_figures_that_there_are(site):
+    rules = (ROOT / "deploy/prometheus/rollcall-alerts.yml").read_text()
+    used = set().union(*(names_in(line + " ") for line in re.findall(r"expr: (.*)", rules)))
+    assert len(used) > 5
+    assert used <= set(figures(site))

@@ -109,7 +109,7 @@ layers bridge 'app|http|http_stream|router|routes' \
 	'router|routes' \
 	'rest_[a-z]*|health|exposition' \
 	'inbox|scheduler|jobs' \
-	'auth|signin|user|key|key_use|identity|worker[a-z_]*|command|command_results|metric|metric_writer|metric_ack|metric_link|metric_keys|metric_follow|audit|refusals|presence_log|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones|mirror_table|plugin_stats' \
+	'auth|signin|user|key|key_use|identity|worker[a-z_]*|command|command_results|metric|metric_writer|metric_ack|metric_link|metric_keys|metric_follow|audit|refusals|presence_log|engine_state|mirror|mirror_list|follow|directory|directory_sync|directory_tombstones|mirror_table|plugin_stats|command_figures' \
 	'control' \
 	'broker' \
 	'store_[a-z_]*|roster|roster_sync|migrate|directory_entry' \
