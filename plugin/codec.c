@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "plugin/codec.h"
 
+#include <endian.h>
 #include <string.h>
 
 void enc_u8(struct buf *out, uint8_t value)
@@ -10,16 +11,16 @@ void enc_u8(struct buf *out, uint8_t value)
 
 void enc_i64_at(char *at, int64_t value)
 {
-	for (unsigned i = 0; i < 8; i++)
-		at[i] = (char)((uint64_t)value >> (8 * i) & 0xff);
+	uint64_t bytes = htole64((uint64_t)value);
+
+	memcpy(at, &bytes, sizeof(bytes));
 }
 
 void enc_i64(struct buf *out, int64_t value)
 {
-	char bytes[8];
+	uint64_t bytes = htole64((uint64_t)value);
 
-	enc_i64_at(bytes, value);
-	buf_add(out, bytes, sizeof(bytes));
+	buf_add(out, &bytes, sizeof(bytes));
 }
 
 void enc_str(struct buf *out, const char *text)
@@ -68,13 +69,10 @@ uint8_t dec_u8(struct dec *d)
 
 int64_t dec_i64(struct dec *d)
 {
-	uint8_t bytes[8];
-	uint64_t value = 0;
+	uint64_t bytes;
 
-	dec_bytes(d, bytes, sizeof(bytes));
-	for (unsigned i = 0; i < sizeof(bytes); i++)
-		value |= (uint64_t)bytes[i] << (8 * i);
-	return (int64_t)value;
+	dec_bytes(d, &bytes, sizeof(bytes));
+	return (int64_t)le64toh(bytes);
 }
 
 void dec_str(struct dec *d, char *out, size_t size)

@@ -6,8 +6,8 @@
 #include "plugin/stats.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
+#include "protocol/text.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,7 +78,7 @@ void conn_presence(const struct conn *conn, struct presence *out)
 				 .connected_since_ms = last->connected_since_ms,
 				 .disconnected_since_ms = last->disconnected_since_ms};
 	if (conn->detail != NULL)
-		snprintf(out->detail, sizeof(out->detail), "%s", conn->detail);
+		text_copy(out->detail, sizeof(out->detail), conn->detail);
 }
 
 /* `detail` may be the present one. */

@@ -13,10 +13,27 @@
 #include <unistd.h>
 
 #define HEADER_BYTES 16                      /* length, CRC */
+#define FIXED_BYTES 18                       /* lsn, database, flags, key's length */
 #define RECORD_MAX (1024 * 1024)             /* far above the largest record, 8 KiB of state */
 #define FILE_MAX_BYTES (1024L * 1024 * 1024) /* refuse to read a file that cannot be ours */
 
 enum { FLAG_DELETED = 1 };
+
+#ifdef __x86_64__
+/* The processor's own CRC-32C: every turn of the broker's loop waits for it. */
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(const uint8_t *p, size_t len)
+{
+	uint64_t crc = ~0u, eight;
+
+	for (; len >= sizeof(eight); p += sizeof(eight), len -= sizeof(eight)) {
+		memcpy(&eight, p, sizeof(eight));
+		crc = __builtin_ia32_crc32di(crc, eight);
+	}
+	for (; len > 0; p++, len--)
+		crc = __builtin_ia32_crc32qi((uint32_t)crc, *p);
+	return ~(uint32_t)crc;
+}
+#endif
 
 /* CRC-32C (Castagnoli), bit by bit reversed; the table is made at first use. */
 static uint32_t crc32c(const void *bytes, size_t len)
@@ -24,6 +41,11 @@ static uint32_t crc32c(const void *bytes, size_t len)
 	static uint32_t table[256];
 	const uint8_t *p = bytes;
 	uint32_t crc = ~0u;
+
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		return crc32c_sse42(p, len);
+#endif
 
 	if (table[1] == 0)
 		for (uint32_t i = 0; i < 256; i++) {
@@ -78,6 +100,9 @@ void journal_encode(struct buf *out, const struct journal_record *r)
 {
 	size_t from = out->len, len;
 
+	/* Room for all of it at once. */
+	if (buf_reserve(out, HEADER_BYTES + FIXED_BYTES + r->key_len + r->value_len) == NULL)
+		return;
 	enc_i64(out, 0); /* the header's place */
 	enc_i64(out, 0);
 	enc_i64(out, (int64_t)r->lsn);

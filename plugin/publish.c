@@ -23,8 +23,8 @@
 struct outgoing {
 	struct outgoing *next;
 	struct worker_id id;
-	size_t len; /* 0 removes the retained message (MQTT 3.1.1 section 3.3.1.3) */
-	char payload[];
+	void *payload; /* the broker's malloc: it takes it over */
+	size_t len;    /* 0 removes the retained message (MQTT 3.1.1 section 3.3.1.3) */
 };
 
 void publish_open(struct publish *p, const char *node, const char *topic_root, bool retain)
@@ -40,36 +40,53 @@ void publish_close(struct publish *p)
 
 	while ((r = p->first) != NULL) {
 		p->first = r->next;
+		mosquitto_free(r->payload);
 		free(r);
 	}
 	p->end = &p->first;
 	buf_fini(&p->batch);
 }
 
-/* Hands a copy of the payload to the broker. The copy must be the broker's own malloc: with
- * mosquitto_broker_publish_copy() Mosquitto 2.0 loses count of its memory. */
-static void send(const char *client_id, const char *topic, const void *payload, size_t len,
-		 int qos, bool retain, mosquitto_property *props)
+/* A copy that the broker can take over. It must be the broker's own malloc: with
+ * mosquitto_broker_publish_copy() Mosquitto 2.0 loses count of its memory. False: there is
+ * none. */
+static bool copy_payload(const void *payload, size_t len, void **copy)
 {
-	void *copy = NULL;
+	*copy = NULL;
+	if (len == 0)
+		return true;
+	if (len <= INT_MAX)
+		*copy = mosquitto_malloc(len);
+	if (*copy == NULL) {
+		log_error("publish", "out of memory");
+		return false;
+	}
+	memcpy(*copy, payload, len);
+	return true;
+}
 
-	if (len > INT_MAX)
+/* Hands payload and properties over to the broker. */
+static void hand_over(const char *client_id, const char *topic, void *payload, size_t len,
+		      bool retain, mosquitto_property *props)
+{
+	if (mosquitto_broker_publish(client_id, topic, (int)len, payload, 1, retain, props) ==
+	    MOSQ_ERR_SUCCESS)
 		return;
-	if (len > 0) {
-		copy = mosquitto_malloc(len);
-		if (copy == NULL) {
-			log_error("publish", "out of memory");
-			mosquitto_property_free_all(&props);
-			return;
-		}
-		memcpy(copy, payload, len);
-	}
-	if (mosquitto_broker_publish(client_id, topic, (int)len, copy, qos, retain, props) !=
-	    MOSQ_ERR_SUCCESS) {
-		log_error("publish", "the broker refused a message");
-		mosquitto_free(copy);
+	log_error("publish", "the broker refused a message");
+	mosquitto_free(payload);
+	mosquitto_property_free_all(&props);
+}
+
+/* QoS 1. Properties are taken over, the payload is not. */
+static void send(const char *client_id, const char *topic, const void *payload, size_t len,
+		 mosquitto_property *props)
+{
+	void *copy;
+
+	if (copy_payload(payload, len, &copy))
+		hand_over(client_id, topic, copy, len, false, props);
+	else
 		mosquitto_property_free_all(&props);
-	}
 }
 
 static void want_turns(struct publish *p, int64_t turns)
@@ -92,15 +109,17 @@ int64_t publish_next_seq(struct publish *p)
 static void queue(struct publish *p, const struct worker_id *id, const void *payload,
 		  size_t len)
 {
-	struct outgoing *r = malloc(sizeof(*r) + len);
+	struct outgoing *r = malloc(sizeof(*r));
 
 	if (r == NULL) {
 		log_error("publish", "worker=%s presence lost: out of memory", id->text);
 		return;
 	}
 	*r = (struct outgoing){.id = *id, .len = len};
-	if (len > 0)
-		memcpy(r->payload, payload, len);
+	if (!copy_payload(payload, len, &r->payload)) {
+		free(r);
+		return;
+	}
 	*p->end = r;
 	p->end = &r->next;
 }
@@ -133,44 +152,33 @@ static void close_batch(struct publish *p)
 	p->batch_len = 0;
 }
 
-/* The event as JSON in `out`, which the caller frees. */
-static void render(const struct publish *p, const struct presence *event, struct buf *out)
-{
-	struct jwrite w;
-
-	buf_init(out, EVENT_MAX_BYTES);
-	jwrite_begin(&w, out);
-	presence_write(&w, NULL, event, p->node);
-}
-
 void publish_presence(struct publish *p, const struct presence *event)
 {
-	struct buf json;
+	struct jwrite w;
+	size_t from;
 
-	render(p, event, &json);
-	if (json.failed) {
-		p->batch.failed = true;
-	} else {
-		if (p->batch_len == BATCH_MAX_EVENTS ||
-		    p->batch.len + json.len + 1 > BATCH_MAX_BYTES)
-			close_batch(p);
-		if (p->batch_len > 0)
-			buf_add_char(&p->batch, ',');
-		buf_add(&p->batch, json.data, json.len);
-		if (p->retain)
-			queue(p, &event->worker, json.data, json.len);
-	}
-	p->batch_len++;
-	buf_fini(&json);
+	if (p->batch_len == BATCH_MAX_EVENTS ||
+	    p->batch.len + EVENT_MAX_BYTES + 1 > BATCH_MAX_BYTES)
+		close_batch(p);
+	if (p->batch_len++ > 0)
+		buf_add_char(&p->batch, ',');
+	from = p->batch.len;
+	jwrite_begin(&w, &p->batch);
+	presence_write(&w, NULL, event, p->node);
+	if (p->retain && !p->batch.failed)
+		queue(p, &event->worker, p->batch.data + from, p->batch.len - from);
 }
 
 void publish_retained(struct publish *p, const struct presence *event)
 {
 	struct buf json;
+	struct jwrite w;
 
 	if (!p->retain)
 		return;
-	render(p, event, &json);
+	buf_init(&json, EVENT_MAX_BYTES);
+	jwrite_begin(&w, &json);
+	presence_write(&w, NULL, event, p->node);
 	if (!json.failed)
 		queue(p, &event->worker, json.data, json.len);
 	buf_fini(&json);
@@ -191,10 +199,10 @@ static void flush_queue(struct publish *p)
 		p->first = r->next;
 		if (r->id.text[0] == '\0') {
 			stats_add(STAT_PRESENCE_BATCHES, 1);
-			send(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, 1, false, NULL);
+			hand_over(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, false, NULL);
 		} else {
 			topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);
-			send(NULL, topic, r->payload, r->len, 1, true, NULL);
+			hand_over(NULL, topic, r->payload, r->len, true, NULL);
 		}
 		free(r);
 		want_turns(p, TURNS_SMALL);
@@ -224,7 +232,7 @@ static void heartbeat(struct publish *p)
 	if (!out.failed)
 		/* QoS 1 as the batches: QoS 0 would overtake those that wait for a free place
 		 * in the client's inflight window, and look like a gap. */
-		send(NULL, TOPIC_HEARTBEAT, out.data, out.len, 1, false, NULL);
+		send(NULL, TOPIC_HEARTBEAT, out.data, out.len, NULL);
 	buf_fini(&out);
 }
 
@@ -258,7 +266,7 @@ void publish_to_session(struct publish *p, const char *client_id, bool websocket
 	    mosquitto_property_add_int32(&props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, expiry_s) !=
 		    MOSQ_ERR_SUCCESS)
 		log_warn("publish", "message expiry left out: out of memory");
-	send(client_id, topic, payload, len, 1, false, props);
+	send(client_id, topic, payload, len, props);
 	want_turns(p, TURNS_SMALL);
 	if (websockets && p->slow_websockets)
 		want_turns(p, p->turns_wanted + (int64_t)(len / PIECE_BYTES));
@@ -274,12 +282,12 @@ void publish_answer(struct publish *p, const char *client_id, const char *topic,
 	    mosquitto_property_add_binary(&props, MQTT_PROP_CORRELATION_DATA, correlation,
 					  correlation_len) != MOSQ_ERR_SUCCESS)
 		log_warn("publish", "correlation data left out: out of memory");
-	send(client_id, topic, payload, len, 1, false, props);
+	send(client_id, topic, payload, len, props);
 	want_turns(p, TURNS_SMALL);
 }
 
 void publish_all(struct publish *p, const char *topic, const void *payload, size_t len)
 {
-	send(NULL, topic, payload, len, 1, false, NULL);
+	send(NULL, topic, payload, len, NULL);
 	want_turns(p, TURNS_SMALL);
 }

@@ -7,9 +7,9 @@
 #include "plugin/stats.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
+#include "protocol/text.h"
 #include "protocol/topics.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,8 +104,8 @@ static struct session *session_new(struct connset *set, struct conn *conn,
 	s->token = s->held = token->hash;
 	s->proves = token->role == TOKEN_PENDING;
 	s->connected_ms = clock_unix_ms();
-	snprintf(s->client_id, sizeof(s->client_id), "%s", login->client_id);
-	snprintf(s->address, sizeof(s->address), "%s", login->address);
+	text_copy(s->client_id, sizeof(s->client_id), login->client_id);
+	text_copy(s->address, sizeof(s->address), login->address);
 	TAILQ_INSERT_HEAD(&conn->sessions, s, of_conn);
 	TAILQ_INSERT_TAIL(&set->pending, s, of_list);
 	return s;
@@ -189,8 +189,6 @@ void session_accept(struct connset *set, struct session *s)
 	conn_move(set, conn, PRESENCE_ONLINE, REASON_NONE, NULL);
 	if (s->proves)
 		proof_note(set->store, set->publish, &conn->id, &s->token, PROOF_LOGIN);
-	log_debug("conn", "worker=%s client=%s online, generation %lld", conn->id.text,
-		  s->client_id, (long long)s->generation);
 }
 
 /* ---- end ---- */
@@ -283,7 +281,7 @@ void session_found(struct connset *set, struct session *s, const char *client_id
 {
 	if (s->state != SESSION_LOST)
 		return;
-	snprintf(s->client_id, sizeof(s->client_id), "%s", client_id);
+	text_copy(s->client_id, sizeof(s->client_id), client_id);
 	(void)move(set, s, SESSION_CLOSING);
 	s->close_reason = REASON_KICKED;
 	log_warn("conn", "worker=%s client=%s closing: what hibernation kept of it is lost",

@@ -24,16 +24,15 @@
 #define WAITING_MAX_BYTES (64u * 1024 * 1024)
 #define JOURNAL_TURN_MAX (80u * 1024 * 1024)
 
-static uint64_t hash_key(enum store_db db, const void *key, size_t len)
+static struct pending_key key_of(enum store_db db, const void *key, size_t len)
 {
-	return htab_hash_bytes(key, len) + db * 0x9E3779B97F4A7C15u;
+	return (struct pending_key){db, key, len,
+				    htab_hash_bytes(key, len) + db * 0x9E3779B97F4A7C15u};
 }
 
 static uint64_t hash_pending(const void *item)
 {
-	const struct pending *p = item;
-
-	return hash_key(p->db, p->bytes, p->key_len);
+	return ((const struct pending *)item)->hash;
 }
 
 static bool match_pending(const void *item, const void *key)
@@ -41,12 +40,13 @@ static bool match_pending(const void *item, const void *key)
 	const struct pending *p = item;
 	const struct pending_key *k = key;
 
-	return p->db == k->db && p->key_len == k->len && memcmp(p->bytes, k->key, k->len) == 0;
+	return p->hash == k->hash && p->db == k->db && p->key_len == k->len &&
+	       memcmp(p->bytes, k->key, k->len) == 0;
 }
 
 struct pending *store_find_in(const struct htab *t, const struct pending_key *k)
 {
-	return htab_find(t, hash_key(k->db, k->key, k->len), match_pending, k);
+	return htab_find(t, k->hash, match_pending, k);
 }
 
 static void free_table(struct htab *t)
@@ -61,7 +61,7 @@ static void free_table(struct htab *t)
 bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
 	       struct slice *value)
 {
-	struct pending_key k = {db, key, len};
+	struct pending_key k = key_of(db, key, len);
 	const struct pending *p = store_find_in(&s->fresh, &k);
 
 	if (p == NULL)
@@ -101,7 +101,7 @@ static void unqueue_all(struct store *s)
 static enum err_code put(struct store *s, enum store_db db, const void *key, size_t len,
 			 const void *value, size_t value_len, bool deleted, struct err *e)
 {
-	struct pending_key k = {db, key, len};
+	struct pending_key k = key_of(db, key, len);
 	struct pending *old = store_find_in(&s->fresh, &k), *p;
 
 	if (s->waiting_bytes + len + value_len > WAITING_MAX_BYTES)
@@ -110,6 +110,7 @@ static enum err_code put(struct store *s, enum store_db db, const void *key, siz
 	if (p == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	*p = (struct pending){.lsn = s->lsn + 1,
+			      .hash = k.hash,
 			      .db = db,
 			      .deleted = deleted,
 			      .key_len = len,
@@ -187,6 +188,7 @@ void store_collect(struct store *s)
 		return;
 	s->thread_busy = false;
 	s->durable = s->busy_lsn;
+	lmdb_end_read(s->lmdb); /* it may be older than the commit; busy hid that until now */
 	if (s->unwritten == NULL)
 		s->journal_failing = false; /* what it had refused is in LMDB now */
 	for (size_t pos = 0, n = 0; n < s->busy.len; n++) {
@@ -306,13 +308,14 @@ static enum err_code lock_dir(struct store *s, const char *path, struct err *e)
 static enum err_code replay_one(void *arg, const struct journal_record *r, struct err *e)
 {
 	struct store *s = arg;
-	struct pending_key k = {(enum store_db)r->db, r->key, r->key_len};
+	struct pending_key k;
 	const struct pending *old;
 	uint64_t last;
 
 	if (r->lsn <= s->durable || r->db >= STORE_DB_COUNT || r->key_len > STORE_KEY_MAX)
 		return ERR_OK;
 	/* What could not be cut off earlier may stand before newer records of the same file. */
+	k = key_of((enum store_db)r->db, r->key, r->key_len);
 	old = store_find_in(&s->fresh, &k);
 	if (old != NULL && old->lsn > r->lsn)
 		return ERR_OK;
@@ -336,6 +339,7 @@ static enum err_code recover(struct store *s, struct err *e)
 	/* Straight into LMDB; both files are emptied only after that. */
 	if (lmdb_commit(s->lmdb, &s->fresh, s->lsn, e) != ERR_OK)
 		return e->code;
+	lmdb_end_read(s->lmdb);
 	s->durable = s->lsn;
 	s->waiting_bytes = 0;
 	unqueue_all(s);

@@ -25,6 +25,7 @@ struct pending_key {
 	enum store_db db;
 	const void *key;
 	size_t len;
+	uint64_t hash; /* of database and key */
 };
 
 /* The record that waits in this table, NULL if none does. */

@@ -90,12 +90,11 @@ void lmdb_end_read(struct lmdb *l)
 	l->reading = false;
 }
 
-/* Renews the read transaction: it sees the last commit. The previous call's borrow ends here.
- */
+/* Renews the read transaction, unless an earlier call has since the last lmdb_end_read(). */
 static bool begin_read(struct lmdb *l)
 {
-	lmdb_end_read(l);
-	l->reading = mdb_txn_renew(l->reader) == 0;
+	if (!l->reading)
+		l->reading = mdb_txn_renew(l->reader) == 0;
 	return l->reading;
 }
 

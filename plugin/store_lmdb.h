@@ -8,7 +8,7 @@
 
 /* A record on its way to LMDB: key, then value, in `bytes`. */
 struct pending {
-	uint64_t lsn;
+	uint64_t lsn, hash;
 	struct pending *next_unwritten, **link; /* link: what points here, NULL if nothing */
 	enum store_db db;
 	bool deleted;
@@ -21,7 +21,8 @@ struct lmdb;
 struct lmdb *lmdb_open(const char *dir, size_t map_bytes, struct err *e) MUST_CHECK;
 void lmdb_close(struct lmdb *l); /* NULL is fine */
 
-/* Thread: the broker's. The value is borrowed until the next call. */
+/* Thread: the broker's. The value is borrowed until lmdb_end_read(). Until then all reads see
+ * LMDB as it was at the first of them. */
 bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len,
 	      struct slice *value);
 
@@ -29,7 +30,8 @@ bool lmdb_get(struct lmdb *l, enum store_db db, const void *key, size_t len,
 typedef bool (*lmdb_visit_f)(void *arg, const char *key, size_t key_len, struct slice value);
 void lmdb_walk(struct lmdb *l, enum store_db db, const char *after, lmdb_visit_f fn, void *arg);
 
-/* Ends the current borrow: an open read would keep LMDB from using freed pages again. */
+/* Ends the borrows: an open read would keep LMDB from using freed pages again, and hides what
+ * was committed since. Once per turn, for to begin one costs more than to read. */
 void lmdb_end_read(struct lmdb *l);
 
 /* Bytes of the file that hold something, or did and are free to be used again. */

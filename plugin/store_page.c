@@ -72,7 +72,7 @@ static void collect_waiting(struct page_walk *w, const struct htab *table, enum 
 	const struct pending *p;
 
 	for (size_t pos = 0; (p = htab_next(table, &pos)) != NULL;) {
-		struct pending_key k = {p->db, p->bytes, p->key_len};
+		struct pending_key k = {p->db, p->bytes, p->key_len, p->hash};
 
 		if (p->db == db && p->key_len <= STORE_KEY_MAX &&
 		    (after == NULL ||

@@ -41,6 +41,9 @@ char *buf_reserve(struct buf *b, size_t len)
 	cap = b->cap < FIRST_CAP ? FIRST_CAP : b->cap * 2;
 	if (cap < b->len + len + 1)
 		cap = b->len + len + 1;
+	if (cap > b->max)
+		cap = b->max +
+		      1; /* never more, so that room in `cap` is room below the ceiling */
 	data = realloc(b->data, cap);
 	if (data == NULL) {
 		b->failed = true;
@@ -53,9 +56,11 @@ char *buf_reserve(struct buf *b, size_t len)
 
 void buf_add(struct buf *b, const void *bytes, size_t len)
 {
-	char *at = buf_reserve(b, len);
+	char *at;
 
-	if (at == NULL)
+	if (len < b->cap - b->len && !b->failed)
+		at = b->data + b->len;
+	else if ((at = buf_reserve(b, len)) == NULL)
 		return;
 	if (len > 0)
 		memcpy(at, bytes, len);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "protocol/digest.h"
 
+#include "protocol/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,10 +19,10 @@ static uint64_t add_text(uint64_t h, const char *text)
 
 static uint64_t add_number(uint64_t h, int64_t number)
 {
-	char digits[24];
+	char digits[TEXT_I64_SIZE];
 
-	snprintf(digits, sizeof(digits), " %" PRId64, number);
-	return add_text(h, digits);
+	text_i64(number, digits);
+	return add_text(add_text(h, " "), digits);
 }
 
 /* MurmurHash3's last step: sums of plain FNV-1a numbers would let near ones cancel out. */

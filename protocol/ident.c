@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "protocol/ident.h"
 
+#include "protocol/sha256.h"
+
 #include <sodium.h>
 #include <string.h>
 
@@ -91,7 +93,7 @@ void token_generate(struct token *out)
 
 void token_hash(const char *token, size_t len, struct token_hash *out)
 {
-	crypto_hash_sha256(out->bytes, (const unsigned char *)token, len);
+	sha256(token, len, out->bytes);
 }
 
 bool token_hash_equal(const struct token_hash *a, const struct token_hash *b)

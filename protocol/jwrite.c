@@ -2,9 +2,9 @@
 #include "protocol/jwrite.h"
 
 #include "protocol/clock.h"
+#include "protocol/text.h"
 #include "protocol/utf8.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +40,12 @@ static void add_escape(struct buf *out, unsigned char c)
 	}
 }
 
+/* Goes out unchanged. */
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 static void add_quoted(struct buf *out, const char *text, size_t len)
 {
 	const unsigned char *s = (const unsigned char *)text;
@@ -47,11 +53,10 @@ static void add_quoted(struct buf *out, const char *text, size_t len)
 
 	buf_add_char(out, '"');
 	while (i < len) {
-		size_t n = utf8_len(s + i, len - i);
+		size_t n = is_plain(s[i]) ? 1 : utf8_len(s + i, len - i);
 
-		if (n > 1 || (n == 1 && s[i] >= 0x20 && s[i] != '"' && s[i] != '\\')) {
-			i += n; /* goes out unchanged, as part of the run that began at `from`
-				 */
+		if (n > 1 || is_plain(s[i])) {
+			i += n; /* as part of the run that began at `from` */
 			continue;
 		}
 		buf_add(out, text + from, i - from);
@@ -68,14 +73,24 @@ static void add_quoted(struct buf *out, const char *text, size_t len)
 /* What stands before every value: a comma where one is due, and the key. */
 static void before_value(struct jwrite *w, const char *key)
 {
-	if (w->comma)
-		buf_add_char(w->out, ',');
-	w->comma = true;
-	if (key == NULL)
+	size_t len = key != NULL ? strlen(key) : 0;
+	char *at, *from = buf_reserve(w->out, len + 4);
+
+	if (from == NULL)
 		return;
-	buf_add_char(w->out, '"');
-	buf_add_str(w->out, key);
-	buf_add(w->out, "\":", 2);
+	at = from;
+	if (w->comma)
+		*at++ = ',';
+	w->comma = true;
+	if (key != NULL) {
+		*at++ = '"';
+		memcpy(at, key, len);
+		at += len;
+		*at++ = '"';
+		*at++ = ':';
+	}
+	*at = '\0';
+	w->out->len += (size_t)(at - from);
 }
 
 void jwrite_key(struct jwrite *w, const char *key, size_t len)
@@ -136,11 +151,11 @@ void jwrite_str(struct jwrite *w, const char *key, const char *value)
 
 void jwrite_i64(struct jwrite *w, const char *key, int64_t value)
 {
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%" PRId64, value);
+	char text[TEXT_I64_SIZE];
+	size_t len = text_i64(value, text);
 
 	before_value(w, key);
-	buf_add(w->out, text, (size_t)len);
+	buf_add(w->out, text, len);
 }
 
 void jwrite_f64(struct jwrite *w, const char *key, double value)
@@ -181,14 +196,16 @@ void jwrite_null(struct jwrite *w, const char *key)
 
 void jwrite_time(struct jwrite *w, const char *key, int64_t unix_ms)
 {
-	char text[CLOCK_TEXT_SIZE];
+	char text[CLOCK_TEXT_SIZE + 2] = "\"";
 
 	if (unix_ms == 0) {
 		jwrite_null(w, key);
 		return;
 	}
-	clock_format(unix_ms, text);
-	jwrite_str(w, key, text);
+	clock_format(unix_ms, text + 1);
+	text[CLOCK_TEXT_SIZE] = '"';
+	before_value(w, key);
+	buf_add(w->out, text, CLOCK_TEXT_SIZE + 1);
 }
 
 void jwrite_raw(struct jwrite *w, const char *key, const char *json, size_t len)

@@ -2,6 +2,8 @@
 #include "protocol/clock.h"
 #include "tests/unit/unit.h"
 
+#include <time.h>
+
 static void known_times_are_written_as_rfc_3339(void **state)
 {
 	char text[CLOCK_TEXT_SIZE];
@@ -13,6 +15,20 @@ static void known_times_are_written_as_rfc_3339(void **state)
 	assert_string_equal(text, "2026-11-23T14:05:08.542Z");
 	clock_format(253402300799999, text);
 	assert_string_equal(text, "9999-12-31T23:59:59.999Z");
+}
+
+static void every_day_has_the_date_that_gmtime_gives_it(void **state)
+{
+	char text[CLOCK_TEXT_SIZE], expected[CLOCK_TEXT_SIZE];
+	struct tm tm;
+
+	(void)state;
+	for (time_t s = 86399; s < 253402300800; s += 86400) {
+		gmtime_r(&s, &tm);
+		strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S.007Z", &tm);
+		clock_format((int64_t)s * 1000 + 7, text);
+		assert_string_equal(text, expected);
+	}
 }
 
 static const struct {
@@ -97,6 +113,7 @@ static void the_length_is_obeyed(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(known_times_are_written_as_rfc_3339),
+	cmocka_unit_test(every_day_has_the_date_that_gmtime_gives_it),
 	cmocka_unit_test(valid_times_are_read),
 	cmocka_unit_test(what_is_no_time_is_refused),
 	cmocka_unit_test(writing_and_reading_agree),
