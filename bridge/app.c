@@ -19,6 +19,7 @@
 #include "bridge/presence_log.h"
 #include "bridge/pwhash.h"
 #include "bridge/refusals.h"
+#include "bridge/renewal.h"
 #include "bridge/roster.h"
 #include "bridge/scheduler.h"
 #include "bridge/traffic.h"
@@ -50,6 +51,7 @@ PART(broker, broker_new, broker_free)
 PART(control, control_new, control_free)
 PART(engine_states, engine_states_new, engine_states_free)
 PART(mirror, mirror_new, mirror_free)
+PART(renewals, renewals_new, renewals_free)
 PART(directory, directory_new, directory_free)
 PART(metrics, metrics_new, metrics_free)
 PART(commands, commands_new, commands_free)
@@ -133,6 +135,7 @@ static bool start_jobs(struct app *app, struct err *e)
 
 static void stop_jobs(struct app *app)
 {
+	renewals_stop(app->renewals);
 	scheduler_stop(app->scheduler);
 	metrics_stop(app->metrics);
 	broker_stop(app->broker); /* whoever waits for an answer of the plugin is told now */
@@ -153,6 +156,7 @@ static const struct part parts[] = {
 	{"control",        start_control,        stop_control       },
 	{"engine_states",  start_engine_states,  stop_engine_states },
 	{"mirror",         start_mirror,         stop_mirror        },
+	{"renewals",       start_renewals,       stop_renewals      },
 	{"directory",      start_directory,      stop_directory     },
 	{"metrics",        start_metrics,        stop_metrics       },
 	{"commands",       start_commands,       stop_commands      },

@@ -16,6 +16,7 @@ struct app {
 	struct control *control;             /* control commands and their answers */
 	struct engine_states *engine_states; /* reported statuses on their way to the roster */
 	struct mirror *mirror;               /* who is connected */
+	struct renewals *renewals;           /* new tokens, on their way to workers */
 	struct directory *directory;         /* what the plugin must know, kept in step */
 	struct metrics *metrics;             /* reports: queue, writer, acknowledgements */
 	struct commands *commands;           /* commands under way, and who waits for them */

@@ -16,6 +16,7 @@
 #include "bridge/db.h"
 #include "bridge/directory_sync.h"
 #include "bridge/loop.h"
+#include "bridge/roster.h"
 #include "bridge/store_directory.h"
 #include "protocol/clock.h"
 #include "protocol/htab.h"
@@ -319,6 +320,24 @@ static void on_connected(void *arg)
 	directory_sync_request(d->sync);
 }
 
+static void nobody_waits(void *arg, bool enforced)
+{
+	(void)arg;
+	(void)enforced;
+}
+
+/* Another bridge's change: it pushes it, unless it is dead by now. What the plugin knows
+ * already it takes for what it is. */
+static void on_news(void *arg, const struct worker_id *id)
+{
+	struct directory *d = arg;
+
+	if (id != NULL)
+		directory_push(d, id, nobody_waits, NULL);
+	else
+		directory_sync_request(d->sync);
+}
+
 static bool wants_nothing(void *arg, const char *topic)
 {
 	(void)arg;
@@ -346,6 +365,7 @@ struct directory *directory_new(struct app *app, struct err *e)
 		return NULL;
 	}
 	broker_listen(app->broker, &d->listener);
+	roster_set_news(app->roster, on_news, d);
 	return d;
 }
 
@@ -356,6 +376,7 @@ void directory_free(struct directory *d)
 
 	if (d == NULL)
 		return;
+	roster_set_news(d->app->roster, NULL, NULL);
 	while ((p = htab_next(&d->pushes, &pos)) != NULL) {
 		tell_all(&p->covered, false);
 		tell_all(&p->waiting, false);

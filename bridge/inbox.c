@@ -5,6 +5,7 @@
 #include "bridge/broker.h"
 #include "bridge/command.h"
 #include "bridge/engine_state.h"
+#include "bridge/renewal.h"
 #include "bridge/tally.h"
 #include "protocol/topics.h"
 
@@ -17,8 +18,9 @@ static const struct row {
 	void (*receive)(struct app *app, const struct worker_id *id, const char *payload,
 			size_t len);
 } rows[] = {
-	{WORKER_TOPIC_RESULTS, commands_receive    },
-	{WORKER_TOPIC_STATE,   engine_state_receive},
+	{WORKER_TOPIC_RESULTS,   commands_receive    },
+	{WORKER_TOPIC_STATE,     engine_state_receive},
+	{WORKER_TOPIC_TOKEN_ACK, renewal_ack_receive },
 };
 
 struct listener {

@@ -2,6 +2,7 @@
 #include "bridge/jobs.h"
 
 #include "bridge/config.h"
+#include "bridge/job_renewal.h"
 #include "bridge/store_metric_days.h"
 #include "bridge/store_metric_follow.h"
 #include "bridge/store_upkeep.h"
@@ -57,13 +58,20 @@ static enum err_code turn_metric_days(struct job_run *run, struct err *e)
 	return store_metric_days(run->db, run->now_ms, oldest_ms, &run->handled, e);
 }
 
+static enum err_code note_expired(struct job_run *run, struct err *e)
+{
+	return in_batches(run, upkeep_note_expired_tokens, run->now_ms, e);
+}
+
 #define PERIOD(field) offsetof(struct config, field)
 
 const struct job jobs[] = {
-	{"command_expiry",     PERIOD(job_command_expiry_s),     expire_commands,  NULL},
-	{"audit_retention",    PERIOD(job_audit_retention_s),    forget_audit,     NULL},
-	{"purge",              PERIOD(job_purge_s),              purge,            NULL},
-	{"metrics_partitions", PERIOD(job_metrics_partitions_s), turn_metric_days, NULL},
+	{"renewal",            PERIOD(job_renewal_s),            renewal_look,     renewal_found},
+	{"token_expiry",       PERIOD(job_token_expiry_s),       note_expired,     NULL         },
+	{"command_expiry",     PERIOD(job_command_expiry_s),     expire_commands,  NULL         },
+	{"audit_retention",    PERIOD(job_audit_retention_s),    forget_audit,     NULL         },
+	{"purge",              PERIOD(job_purge_s),              purge,            NULL         },
+	{"metrics_partitions", PERIOD(job_metrics_partitions_s), turn_metric_days, NULL         },
 };
 const size_t jobs_len = ARRAY_LEN(jobs);
 

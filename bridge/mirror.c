@@ -18,6 +18,7 @@
 #include "bridge/mirror_table.h"
 #include "bridge/presence_log.h"
 #include "bridge/prom.h"
+#include "bridge/renewal.h"
 #include "bridge/tally.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
@@ -209,7 +210,9 @@ static void on_event(struct mirror *m, struct json_object *list, size_t i)
 		return;
 	}
 	step = follow_event(&m->follow, p.pos);
-	if (!apply(m, &p))
+	if (apply(m, &p))
+		renewal_presence(m->app->renewals, &p);
+	else
 		step = FOLLOW_GAP;
 	if (step == FOLLOW_GAP)
 		on_gap(m, "events were missed", p.pos);

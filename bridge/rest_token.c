@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* Who gets in: POST /workers/{id}/token, /revoke, /reinstate. */
+/* Who gets in: POST /workers/{id}/token, /renew, /revoke, /reinstate. */
 #include "bridge/rest_worker.h"
 
+#include "bridge/app.h"
+#include "bridge/auth.h"
+#include "bridge/renewal.h"
+#include "bridge/roster.h"
 #include "bridge/routes.h"
 #include "protocol/jread.h"
 #include "protocol/jwrite.h"
@@ -9,6 +13,7 @@
 #include <string.h>
 
 #define REASON_MAX 200
+#define ANSWER_MAX 1024
 
 static void answer_rotate(struct request *rq, const struct worker_change *c)
 {
@@ -79,4 +84,48 @@ enum err_code rest_worker_revoke(struct request *rq, struct err *e)
 enum err_code rest_worker_reinstate(struct request *rq, struct err *e)
 {
 	return change(rq, WORKER_REINSTATE, no_keys, answer_status, e);
+}
+
+/* ---- POST /workers/{id}/renew ------------------------------------------------------------ */
+
+static void on_renewed(void *arg, const struct renewal_outcome *outcome, struct err *e)
+{
+	struct request *rq = arg;
+	struct jwrite w;
+	struct buf body;
+
+	if (e->code != ERR_OK) {
+		respond_error(rq, e);
+		return;
+	}
+	buf_init(&body, ANSWER_MAX);
+	jwrite_begin(&w, &body);
+	jwrite_object(&w, NULL);
+	jwrite_str(&w, "worker_id", rq->worker.text);
+	jwrite_str(&w, "renewal_id", outcome->renewal_id);
+	jwrite_time(&w, "token_expires_at", outcome->expires_ms);
+	jwrite_i64(&w, "sessions", outcome->sessions);
+	jwrite_bool(&w, "enforced", true); /* it is sent only when the plugin knows it */
+	jwrite_object_end(&w);
+	respond_json(rq, 202, &body);
+}
+
+enum err_code rest_token_renew(struct request *rq, struct err *e)
+{
+	const struct record *record = roster_get(rq->app->roster, &rq->worker, e);
+	const struct audit_origin origin = auth_origin(rq);
+	struct jread r;
+
+	if (record == NULL)
+		return e->code;
+	if (record->status == WORKER_REVOKED)
+		return err_set(e, ERR_WORKER_REVOKED, NULL);
+	if (rq->body != NULL) {
+		request_read(rq, &r, e);
+		jread_only(&r, no_keys);
+		if (jread_end(&r) != ERR_OK)
+			return e->code;
+	}
+	renewal_by_hand(rq->app->renewals, &rq->worker, &origin, on_renewed, rq);
+	return ERR_OK;
 }

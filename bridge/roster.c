@@ -13,6 +13,8 @@ struct roster {
 	size_t len, cap;
 	uint64_t version;
 	struct roster_sync *sync;
+	void (*news)(void *arg, const struct worker_id *id); /* may be NULL */
+	void *news_arg;
 
 	/* Removed by us since the last reading: an older reading that is still under way must
 	 * not bring them back. */
@@ -330,4 +332,17 @@ void roster_set_engine_status(struct roster *r, const struct worker_id *id, cons
 	strncpy(record->latest.engine_status, status, sizeof(record->latest.engine_status) - 1);
 	record->latest.engine_status_ms = at_ms;
 	changed(r, record);
+}
+
+void roster_set_news(struct roster *r, void (*news)(void *arg, const struct worker_id *id),
+		     void *arg)
+{
+	r->news = news;
+	r->news_arg = arg;
+}
+
+void roster_tell_news(struct roster *r, const struct worker_id *id)
+{
+	if (r->news != NULL)
+		r->news(r->news_arg, id);
 }

@@ -91,6 +91,11 @@ void roster_set_latest(struct roster *r, const struct worker_id *id, struct metr
 void roster_set_engine_status(struct roster *r, const struct worker_id *id, const char *status,
 			      int64_t at_ms);
 
+/* Calls news(arg, id) for each change of another bridge, as soon as it is read; with NULL where
+ * there are too many to tell one by one. */
+void roster_set_news(struct roster *r, void (*news)(void *arg, const struct worker_id *id),
+		     void *arg);
+
 /* Grows with every change: an ETag's ingredient. */
 uint64_t roster_version(const struct roster *r);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define PERIOD_MS 1000
+#define NEWS_MAX 500 /* changes told one by one */
 
 struct roster_sync {
 	struct app *app;
@@ -62,10 +63,34 @@ static enum err_code read_changes(struct db *db, void *arg, struct err *e)
 	return ERR_OK;
 }
 
+/* What this bridge does not know yet was changed by another one, which may have died before it
+ * could tell the plugin. */
+static void tell_news(struct roster_sync *s)
+{
+	const struct worker_rows *rows = &s->rows;
+	const struct record *known;
+
+	if (s->all)
+		return; /* a synchronisation goes with that */
+	if (rows->records_len + rows->removed_len > NEWS_MAX) {
+		roster_tell_news(s->roster, NULL);
+		return;
+	}
+	for (size_t i = 0; i < rows->records_len; i++) {
+		known = roster_find(s->roster, &rows->records[i]->id);
+		if (known == NULL || known->revision < rows->records[i]->revision)
+			roster_tell_news(s->roster, &rows->records[i]->id);
+	}
+	for (size_t i = 0; i < rows->removed_len; i++)
+		if (roster_find(s->roster, &rows->removed[i].id) != NULL)
+			roster_tell_news(s->roster, &rows->removed[i].id);
+}
+
 static enum err_code apply(struct roster_sync *s, struct err *e)
 {
 	struct worker_rows *rows = &s->rows;
 
+	tell_news(s);
 	if (s->all)
 		roster_doubt_all(s->roster);
 	for (size_t i = 0; i < rows->records_len; i++)

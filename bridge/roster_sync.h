@@ -16,6 +16,7 @@ void roster_sync_now(struct roster_sync *s);
 bool roster_sync_loaded(const struct roster_sync *s);
 
 /* The roster's side of it. */
+void roster_tell_news(struct roster *r, const struct worker_id *id);
 void roster_doubt_all(struct roster *r);    /* whatever is read now is newer */
 void roster_drop_doubted(struct roster *r); /* what was not read since, is not there any more */
 void roster_forget_removed(struct roster *r, int64_t n); /* a reading has reached revision n */

@@ -31,6 +31,7 @@ const struct route routes[] = {
 	{HTTP_PATCH,  "/workers/{worker}",                   SCOPE_WORKERS,   rest_worker_change   },
 	{HTTP_DELETE, "/workers/{worker}",                   SCOPE_WORKERS,   rest_worker_delete   },
 	{HTTP_POST,   "/workers/{worker}/token",             SCOPE_WORKERS,   rest_token_rotate    },
+	{HTTP_POST,   "/workers/{worker}/renew",             SCOPE_WORKERS,   rest_token_renew     },
 	{HTTP_POST,   "/workers/{worker}/revoke",            SCOPE_WORKERS,   rest_worker_revoke   },
 	{HTTP_POST,   "/workers/{worker}/reinstate",         SCOPE_WORKERS,   rest_worker_reinstate},
 

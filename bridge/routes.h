@@ -54,6 +54,7 @@ enum err_code rest_worker_status(struct request *rq, struct err *e);
 
 /* rest_token.c */
 enum err_code rest_token_rotate(struct request *rq, struct err *e);
+enum err_code rest_token_renew(struct request *rq, struct err *e);
 enum err_code rest_worker_revoke(struct request *rq, struct err *e);
 enum err_code rest_worker_reinstate(struct request *rq, struct err *e);
 

@@ -11,8 +11,8 @@ static const char SQL_ADD[] =
 static const char SQL_END_ALL[] =
 	"UPDATE tokens SET role = 'ended', ended_at = ? "
 	"WHERE worker_id = ? AND role IN ('current', 'pending', 'previous')";
-static const char SQL_END_OTHERS[] = "UPDATE tokens SET role = 'ended', ended_at = ? "
-				     "WHERE worker_id = ? AND role IN ('pending', 'previous')";
+static const char SQL_END_PREVIOUS[] = "UPDATE tokens SET role = 'ended', ended_at = ? "
+				       "WHERE worker_id = ? AND role = 'previous'";
 
 enum err_code store_token_add(struct db *db, const struct worker_id *id,
 			      const struct token_hash *hash, int64_t expires_ms, struct err *e)
@@ -45,7 +45,7 @@ enum err_code store_token_end_all(struct db *db, const struct worker_id *id, str
 	return end(db, SQL_END_ALL, id, e);
 }
 
-enum err_code store_token_end_others(struct db *db, const struct worker_id *id, struct err *e)
+enum err_code store_token_end_previous(struct db *db, const struct worker_id *id, struct err *e)
 {
-	return end(db, SQL_END_OTHERS, id, e);
+	return end(db, SQL_END_PREVIOUS, id, e);
 }

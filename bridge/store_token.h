@@ -15,6 +15,7 @@ enum err_code store_token_add(struct db *db, const struct worker_id *id,
 enum err_code store_token_end_all(struct db *db, const struct worker_id *id,
 				  struct err *e) MUST_CHECK;
 
-/* Ends the pending and the previous one; the current one stays. */
-enum err_code store_token_end_others(struct db *db, const struct worker_id *id,
-				     struct err *e) MUST_CHECK;
+/* Ends those that were replaced. A pending one stays, for the worker may hold that one already.
+ */
+enum err_code store_token_end_previous(struct db *db, const struct worker_id *id,
+				       struct err *e) MUST_CHECK;

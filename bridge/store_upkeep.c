@@ -24,6 +24,17 @@ static const char sql_log_overdue[] =
 static const char sql_expire[] =
 	"UPDATE commands SET state = 'expired', expired_at = ? WHERE " OVERDUE;
 
+#define EXPIRED                                                                                \
+	"role = 'current' AND expiry_noted_at IS NULL AND expires_at <= ? ORDER BY "           \
+	"expires_at, id LIMIT ?"
+static const char sql_expired[] = "SELECT 1 FROM tokens WHERE " EXPIRED " FOR UPDATE";
+static const char sql_log_expired[] =
+	"INSERT INTO token_log (worker_id, at, event, detail)"
+	" SELECT worker_id, ?, 'token_expired', JSON_OBJECT('expired_at',"
+	" CONCAT(LEFT(DATE_FORMAT(expires_at, '%Y-%m-%dT%H:%i:%s.%f'), 23), 'Z')) FROM tokens "
+	"WHERE " EXPIRED;
+static const char sql_note_expired[] = "UPDATE tokens SET expiry_noted_at = ? WHERE " EXPIRED;
+
 static enum err_code forget(struct db *db, const char *sql, int64_t limit_ms, int64_t batch,
 			    int64_t *n, struct err *e)
 {
@@ -59,9 +70,12 @@ enum err_code upkeep_forget_sessions(struct db *db, int64_t limit_ms, int64_t ba
 	return forget(db, sql_forget_sessions, limit_ms, batch, n, e);
 }
 
-/* ---- commands ---------------------------------------------------------------------------- */
+/* ---- what is overdue ----------------------------------------------------------------------
+ */
 
+/* Three statements on the same rows: the first one locks them, so that the others find them. */
 struct overdue {
+	const char *find, *log, *change;
 	int64_t limit_ms, batch, n;
 };
 
@@ -77,28 +91,40 @@ static enum err_code change_overdue(struct db *db, const char *sql, const struct
 	return stmt_end(q, e);
 }
 
-static enum err_code expire(struct db *db, void *arg, struct err *e)
+static enum err_code transact(struct db *db, void *arg, struct err *e)
 {
 	struct overdue *o = arg;
-	struct stmt *q = stmt_begin(db, sql_overdue);
+	struct stmt *q = stmt_begin(db, o->find);
 
 	stmt_time(q, o->limit_ms);
 	stmt_i64(q, o->batch);
 	o->n = 0;
 	while (stmt_row(q))
 		o->n++;
-	if (stmt_end(q, e) != ERR_OK || o->n == 0 ||
-	    change_overdue(db, sql_log_overdue, o, e) != ERR_OK)
+	if (stmt_end(q, e) != ERR_OK || o->n == 0 || change_overdue(db, o->log, o, e) != ERR_OK)
 		return e->code;
-	return change_overdue(db, sql_expire, o, e);
+	return change_overdue(db, o->change, o, e);
+}
+
+static enum err_code settle(struct db *db, struct overdue *o, int64_t *n, struct err *e)
+{
+	(void)(db_transaction(db, transact, o, e) == ERR_OK);
+	*n = o->n;
+	return e->code;
 }
 
 enum err_code upkeep_expire_commands(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
 				     struct err *e)
 {
-	struct overdue o = {.limit_ms = limit_ms, .batch = batch};
+	struct overdue o = {sql_overdue, sql_log_overdue, sql_expire, limit_ms, batch, 0};
 
-	(void)(db_transaction(db, expire, &o, e) == ERR_OK);
-	*n = o.n;
-	return e->code;
+	return settle(db, &o, n, e);
+}
+
+enum err_code upkeep_note_expired_tokens(struct db *db, int64_t limit_ms, int64_t batch,
+					 int64_t *n, struct err *e)
+{
+	struct overdue o = {sql_expired, sql_log_expired, sql_note_expired, limit_ms, batch, 0};
+
+	return settle(db, &o, n, e);
 }

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY_MS (24 * 3600 * 1000LL)
 #define DETAIL_MAX 4096
 
 /* ---- what each verb does, within the transaction -------------------------------------------
@@ -78,7 +77,7 @@ static enum err_code revoke(struct db *db, struct worker_change *c, struct err *
 {
 	if (store_worker_set_status(db, &c->id, WORKER_REVOKED, c->revision, e) != ERR_OK)
 		return e->code;
-	return store_token_end_others(db, &c->id, e);
+	return store_token_end_previous(db, &c->id, e);
 }
 
 static enum err_code reinstate(struct db *db, struct worker_change *c, struct err *e)
@@ -238,7 +237,7 @@ void worker_apply(struct app *app, enum worker_verb verb, struct worker_change *
 		worker_id_generate(&change->id);
 	if (verbs[verb].makes_token) {
 		token_generate(&change->token);
-		change->token_expires_ms = change->now_ms + app->config.token_days * DAY_MS;
+		change->token_expires_ms = change->now_ms + app->config.token_life_s * 1000;
 	}
 	db_submit(app->db, work, committed, change);
 }

@@ -44,7 +44,7 @@ static void there_is_a_default_for_everything(void **state)
 	assert_string_equal(config.broker_user, "rollcall-bridge");
 	assert_string_equal(config.db_socket, "");
 	assert_string_equal(config.jwt_secret, "");
-	assert_int_equal(config.token_days, 90);
+	assert_int_equal(config.token_life_s, 90 * 24 * 3600);
 }
 
 static void the_environment_precedes_the_file(void **state)
@@ -166,7 +166,8 @@ static void every_option_is_in_the_help(void **state)
 	assert_non_null(strstr(out.data, "[8080]"));
 	buf_reset(&out);
 	config_help_markdown(&out);
-	assert_non_null(strstr(out.data, "| `ROLLCALL_TOKEN_DAYS` | `90` | 1 to 3650 |"));
+	assert_non_null(
+		strstr(out.data, "| `ROLLCALL_RENEWAL_RETRY` | `3600` | 1 to 315360000 |"));
 	buf_fini(&out);
 }
 
