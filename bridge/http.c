@@ -276,6 +276,10 @@ void http_resume(struct request_http *rh)
 /* Calls the handler; its answer is sent now if it is there, else the connection sleeps. */
 static enum MHD_Result handle(struct request_http *rh)
 {
+	/* A connection that was kept open may bring another question in the last turns. It must
+	 * not sleep: nobody would wake it before the end. */
+	if (http_stopping(rh))
+		return send_goodbye(rh);
 	request_handle(rh);
 	if (rh->phase == REQUEST_ANSWERED)
 		return send_answer(rh);

@@ -4,9 +4,11 @@
 import datetime
 import itertools
 import signal
+import threading
 import time
 
 import pytest
+import requests
 
 from harness.bridge import Bridge
 from harness.fleet import Fleet
@@ -271,3 +273,33 @@ def test_every_pair_may_be_away_at_once(own):
             control(own, part, "start")
         own.bridge.wait_ready()
         assert own.rest.status_of(worker.worker_id)["connected"] is False
+
+
+# ---- in order --------------------------------------------------------------------------------
+
+
+def test_a_bridge_that_is_asked_all_the_time_stops_in_order(new_site):
+    """Questions on connections that were kept open come in its very last turns, too."""
+    site = new_site()
+    path = f"/workers/{site.rest.register().worker_id}/connection"
+    over = threading.Event()
+
+    def ask():
+        with site.rest.twin() as rest:
+            while not over.is_set():
+                try:
+                    rest.request("GET", path)
+                except requests.RequestException:
+                    pass
+
+    askers = [threading.Thread(target=ask) for _ in range(12)]
+    for asker in askers:
+        asker.start()
+    try:
+        for _ in range(3):
+            assert site.bridge.terminate() == 0, site.bridge.process.log_text()[-500:]
+            site.bridge.start()
+    finally:
+        over.set()
+        for asker in askers:
+            asker.join()
