@@ -116,6 +116,11 @@ unit: $(UNIT_BIN)
 itest: all
 	$(PYTHON) -m pytest tests/integration $(PYTEST_ARGS)
 
+## test-truth: every answer held against a model under fire, for TRUTH_MINUTES (30), with TRUTH_SEED
+.PHONY: test-truth
+test-truth: deps-test all
+	TRUTH_MINUTES="$(TRUTH_MINUTES)" TRUTH_SEED="$(TRUTH_SEED)" $(PYTHON) tests/truth
+
 ## test-brokers: integration tests on the installed Mosquitto and on those of Debian trixie and forky
 .PHONY: test-brokers
 test-brokers: deps-test deps-brokers
