@@ -42,14 +42,18 @@ static void follow_grace(struct connset *set, struct conn *conn, enum presence_s
 void conn_save(struct connset *set, struct conn *conn)
 {
 	struct object object = {.generation = conn->generation, .reserved = conn->reserved};
+	bool was_unsaved = conn->unsaved;
 	struct err e;
 
 	conn_presence(conn, &object.last);
 	conn->unsaved = object_save(set->store, &object, &e) != ERR_OK;
-	if (!conn->unsaved)
-		return;
-	stats_add(STAT_OBJECTS_NOT_STORED, 1);
-	log_error("conn", "worker=%s not stored: %s", conn->id.text, e.msg);
+	if (conn->unsaved && !was_unsaved) {
+		TAILQ_INSERT_TAIL(&set->unsaved, conn, of_unsaved);
+		stats_add(STAT_OBJECTS_NOT_STORED, 1);
+		log_debug("conn", "worker=%s not stored: %s", conn->id.text, e.msg);
+	} else if (!conn->unsaved && was_unsaved) {
+		TAILQ_REMOVE(&set->unsaved, conn, of_unsaved);
+	}
 }
 
 /* An object of an earlier life is not counted: its sessions are none of ours. */
@@ -168,6 +172,9 @@ static void forget_now(struct connset *set, struct conn *conn)
 {
 	struct err e;
 
+	if (conn->unsaved)
+		TAILQ_REMOVE(&set->unsaved, conn, of_unsaved);
+	conn->unsaved = false;
 	if (object_forget(set->store, &conn->id, &e) != ERR_OK)
 		log_error("conn", "worker=%s not forgotten: %s", conn->id.text, e.msg);
 	publish_forget(set->publish, &conn->id);

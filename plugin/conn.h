@@ -131,7 +131,8 @@ struct conn {
 	char *detail;               /* of the last event; NULL if none; owned */
 	bool idle;
 	bool forget;  /* the worker was deleted: nothing may stay of the object */
-	bool unsaved; /* storage refused its last event, so memory alone has it */
+	bool unsaved; /* storage refused its last event, so memory alone has it: it stays */
+	TAILQ_ENTRY(conn) of_unsaved;
 	/* From here to the end: what hibernation keeps, as it stands. */
 	struct conn_event last;
 	int64_t generation, reserved;
@@ -155,9 +156,12 @@ struct connset {
 	struct conn_list idle;
 	struct conn_list awake; /* all objects that are not hibernated */
 	struct hibernation hibernation;
-	bool has_connect_event; /* Mosquitto 2.1 and later say when a login is accepted */
-	uint64_t turn;          /* of the broker's loop */
-	int64_t now_us;         /* when that turn began */
+	bool has_connect_event;   /* Mosquitto 2.1 and later say when a login is accepted */
+	uint64_t turn;            /* of the broker's loop */
+	int64_t now_us;           /* when that turn began */
+	int64_t generation_floor; /* see lifecycle.c */
+	struct conn_list unsaved; /* storage refused their last events */
+	int64_t save_again_us;
 	void (*kick)(const char *client_id); /* the broker's */
 };
 
@@ -266,7 +270,8 @@ struct session *connset_rescue(struct connset *set, const void *client, const ch
 /* The address has a new client; the session that had it, if there is one, cannot be woken. */
 void connset_disown(struct connset *set, const void *client);
 
-/* Stores the object. Where storage refuses, it stays marked as unsaved. */
+/* Stores the object. Where storage refuses, it is unsaved: it stays in memory, and is offered
+ * again at the ends of turns. */
 void conn_save(struct connset *set, struct conn *conn);
 
 /* What storage knows of an object, into one that has its id and nothing else. False: it knows

@@ -82,6 +82,7 @@ enum err_code connset_open(struct connset *set, const struct options *options,
 	TAILQ_INIT(&set->grace);
 	TAILQ_INIT(&set->idle);
 	TAILQ_INIT(&set->awake);
+	TAILQ_INIT(&set->unsaved);
 	set->now_us = clock_mono_us();
 	return hibernate_open(set, e);
 }
@@ -272,8 +273,11 @@ bool conn_restore(struct connset *set, struct conn *conn)
 					 .disconnected_since_ms = p->disconnected_since_ms};
 	conn->detail = p->detail[0] != '\0' ? strdup(p->detail) : NULL;
 	conn->reserved = object.reserved;
-	conn->generation =
-		p->pos.boot < set->publish->boot ? object.reserved : object.generation;
+	conn->generation = object.generation;
+	if (p->pos.boot < set->publish->boot)
+		conn->generation = object.reserved > set->generation_floor
+					   ? object.reserved
+					   : set->generation_floor;
 	return true;
 }
 
@@ -295,6 +299,7 @@ static struct conn *new_conn(struct connset *set, const struct worker_id *id)
 	conn->number = number;
 	conn->body = body;
 	conn->id = *id;
+	conn->generation = set->generation_floor;
 	TAILQ_INIT(&conn->sessions);
 	stub = slab_at(&set->conn_stubs, number);
 	stub->conn = conn;
@@ -332,7 +337,7 @@ struct conn *connset_load(struct connset *set, const struct worker_id *id)
 void connset_may_idle(struct connset *set, struct conn *conn)
 {
 	bool idle = TAILQ_EMPTY(&conn->sessions) && conn->unsettled == NULL &&
-		    conn->last.state == PRESENCE_OFFLINE;
+		    conn->last.state == PRESENCE_OFFLINE && !conn->unsaved;
 
 	if (idle && !conn->idle)
 		TAILQ_INSERT_TAIL(&set->idle, conn, of_idle);

@@ -17,6 +17,10 @@
 /* A login that 2.1 neither accepts nor ends for so long never will be. */
 #define PENDING_MAX_MS 90000
 
+/* How many objects that storage refused are offered to it in a turn, and when again. */
+#define SAVE_AT_ONCE 100
+#define SAVE_AGAIN_US 1000000
+
 static void accept_pending(struct connset *set)
 {
 	int64_t now_ms = clock_unix_ms();
@@ -98,6 +102,22 @@ static void close_expired(struct connset *set)
 	}
 }
 
+static void save_again(struct connset *set)
+{
+	struct conn *conn;
+
+	if (TAILQ_EMPTY(&set->unsaved) || set->now_us < set->save_again_us)
+		return;
+	for (int n = 0; n < SAVE_AT_ONCE && (conn = TAILQ_FIRST(&set->unsaved)) != NULL; n++) {
+		conn_save(set, conn);
+		if (conn->unsaved) {
+			set->save_again_us = set->now_us + SAVE_AGAIN_US;
+			return;
+		}
+		connset_may_idle(set, conn);
+	}
+}
+
 bool connset_tick(struct connset *set, int64_t now_us)
 {
 	bool more;
@@ -108,6 +128,7 @@ bool connset_tick(struct connset *set, int64_t now_us)
 	kick_closing(set);
 	settle_ended(set);
 	end_grace(set, now_us);
+	save_again(set);
 	connset_free_idle(set);
 	more = hibernate_tick(set);
 	set->turn++;

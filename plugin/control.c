@@ -302,24 +302,34 @@ bool control_read_worker(struct jread *r, struct worker_id *id)
 
 /* ---- the turn's end ---- */
 
+static void not_durable(const struct control *c, struct err *e)
+{
+	struct store_status status;
+
+	store_status(c->store, &status);
+	err_set(e, ERR_STORE_UNAVAILABLE,
+		"not stored (%.100s): in force until the broker stops, repeat it",
+		status.code != ERR_OK ? status.message : "the disk does not answer");
+}
+
 static void answer_waiting(struct control *c, int64_t now_us)
 {
-	static const struct err not_durable = {
-		ERR_STORE_UNAVAILABLE, "the broker's storage does not take it; it is in "
-				       "force, and is stored as soon as it can be"};
 	struct control_answer *a;
+	struct err e;
 
 	while ((a = c->waiting) != NULL) {
 		bool durable = store_durable(c->store) >= a->lsn;
 
-		if (!durable && now_us - a->since_us < WAITING_MAX_US)
+		if (!durable && now_us - a->since_us < WAITING_MAX_US && !store_stuck(c->store))
 			break;
 		c->waiting = a->next;
-		if (durable)
+		if (durable) {
 			send_responses(c, &a->route, a->text, a->len);
-		else
-			control_answer(c, &a->route, a->command, a->correlation, NULL,
-				       &not_durable, false);
+		} else {
+			not_durable(c, &e);
+			control_answer(c, &a->route, a->command, a->correlation, NULL, &e,
+				       false);
+		}
 		free(a->correlation);
 		free(a);
 	}

@@ -150,8 +150,6 @@ bool hibernate_tick(struct connset *set)
 	for (int n = 1; (conn = TAILQ_FIRST(&set->awake)) != NULL &&
 			set->now_us - conn->used_us > after_us + after_us / USES_NOTED;
 	     n++) {
-		if (conn->unsaved)
-			conn_save(set, conn);
 		if (!hibernate_sleep(set, conn))
 			move_to_end(set, conn);
 		if (n % TURN_STEP != 0)

@@ -2,6 +2,7 @@
 #include "plugin/journal.h"
 
 #include "plugin/codec.h"
+#include "plugin/disk.h"
 #include "protocol/log.h"
 
 #include <errno.h>
@@ -12,10 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEADER_BYTES 16                      /* length, CRC */
-#define FIXED_BYTES 18                       /* lsn, database, flags, key's length */
-#define RECORD_MAX (1024 * 1024)             /* far above the largest record, 8 KiB of state */
+#define HEADER_BYTES 16          /* of a record: length, CRC */
+#define FIXED_BYTES 18           /* lsn, database, flags, key's length */
+#define RECORD_MAX (1024 * 1024) /* far above the largest record, 8 KiB of state */
+/* One file grows until the commit before it is done: so far only while LMDB refuses or the disk
+ * is very slow. */
+#define APPEND_MAX_BYTES (64L * 1024 * 1024)
 #define FILE_MAX_BYTES (1024L * 1024 * 1024) /* refuse to read a file that cannot be ours */
+#define PROBE_BYTES 4096
+#define PROBE_DB 255 /* no database: a replay leaves the record out */
+
+#define MAGIC "rollcall" /* the head: this, then the version */
+#define VERSION 2
+#define HEAD_BYTES 16
 
 enum { FLAG_DELETED = 1 };
 
@@ -118,30 +128,66 @@ void journal_encode(struct buf *out, const struct journal_record *r)
 	enc_i64_at(out->data + from + 8, crc32c(out->data + from + HEADER_BYTES, len));
 }
 
-enum err_code journal_append(struct journal *j, const struct buf *bytes, struct err *e)
+/* All of it, or nothing: what was written in part is cut off, for a replay would find it torn
+ * in the middle of the file. */
+static enum err_code write_whole(struct journal *j, const char *data, size_t len, struct err *e)
 {
-	int fd = j->fd[j->active];
+	int fd = j->fd[j->active], number, rc;
 	size_t done = 0;
 
-	/* More than a replay would take: LMDB has refused for very long. */
-	if (j->good_len + (int64_t)bytes->len > FILE_MAX_BYTES)
-		return err_set(e, ERR_STORE_UNAVAILABLE, "journal: full");
-	while (done < bytes->len) {
-		ssize_t n = write(fd, bytes->data + done, bytes->len - done);
+	while (done < len) {
+		ssize_t n = write(fd, data + done, len - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			err_set(e, ERR_STORE_UNAVAILABLE, "journal: %s", strerror(errno));
-			/* Cut off what was written in part: a replay would stop there. */
-			if (ftruncate(fd, j->good_len) != 0)
-				log_warn("journal", "cannot cut back: %s", strerror(errno));
-			return e->code;
+			number = n < 0 ? errno : ENOSPC;
+			rc = ftruncate(fd, j->good_len);
+			(void)rc; /* a replay can live with it */
+			return err_set(e, disk_err_code(number), "journal: %s",
+				       strerror(number));
 		}
 		done += (size_t)n;
 	}
-	j->good_len += (int64_t)bytes->len;
+	j->good_len += (int64_t)len;
 	return ERR_OK;
+}
+
+static enum err_code write_head(struct journal *j, struct err *e)
+{
+	char head[HEAD_BYTES] = MAGIC;
+
+	enc_i64_at(head + sizeof(MAGIC) - 1, VERSION);
+	return write_whole(j, head, sizeof(head), e);
+}
+
+enum err_code journal_append(struct journal *j, const struct buf *bytes, struct err *e)
+{
+	if (j->good_len + (int64_t)bytes->len > APPEND_MAX_BYTES)
+		return err_set(e, ERR_DISK_ERROR, "journal: the disk does not keep up");
+	if (j->good_len == 0 && write_head(j, e) != ERR_OK)
+		return e->code;
+	return write_whole(j, bytes->data, bytes->len, e);
+}
+
+enum err_code journal_probe(struct journal *j, struct err *e)
+{
+	static const char zeros[PROBE_BYTES];
+	struct buf bytes;
+
+	e->code = ERR_OK;
+	buf_init(&bytes, 2 * (size_t)PROBE_BYTES);
+	journal_encode(&bytes, &(struct journal_record){.db = PROBE_DB,
+							.key = zeros,
+							.key_len = 0,
+							.value = zeros,
+							.value_len = PROBE_BYTES});
+	if (bytes.failed)
+		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	else
+		(void)(journal_append(j, &bytes, e) == ERR_OK);
+	buf_fini(&bytes);
+	return e->code;
 }
 
 int journal_swap(struct journal *j)
@@ -186,7 +232,9 @@ static enum err_code read_file(int fd, struct buf *out, struct err *e)
 	return ERR_OK;
 }
 
-/* The record at *pos, which moves behind it. False at the end, or where bytes are torn. */
+/* ---- replay ---- */
+
+/* The record at *pos, which moves behind it. False where there is no whole one. */
 static bool next_record(const struct buf *file, size_t *pos, struct journal_record *r)
 {
 	struct dec d;
@@ -195,57 +243,121 @@ static bool next_record(const struct buf *file, size_t *pos, struct journal_reco
 	dec_begin(&d, file->data + *pos, file->len - *pos);
 	len = dec_i64(&d);
 	crc = dec_i64(&d);
-	if (d.failed || len < 18 || len > RECORD_MAX || len > d.end - d.at ||
+	if (d.failed || len < FIXED_BYTES || len > RECORD_MAX || len > d.end - d.at ||
 	    crc != crc32c(d.at, (size_t)len))
 		return false;
 	d.end = d.at + len;
-	*pos += HEADER_BYTES + (size_t)len;
 	r->lsn = (uint64_t)dec_i64(&d);
 	r->db = dec_u8(&d);
 	r->deleted = dec_u8(&d) & FLAG_DELETED;
 	r->key_len = (size_t)dec_i64(&d);
 	if (d.failed || r->key_len > (size_t)(d.end - d.at))
 		return false;
+	*pos += HEADER_BYTES + (size_t)len;
 	r->key = d.at;
 	r->value = d.at + r->key_len;
 	r->value_len = (size_t)(d.end - d.at) - r->key_len;
 	return true;
 }
 
+/* Where the first whole record at or behind `pos` begins; the file's length if there is none.
+ */
+static size_t find_record(const struct buf *file, size_t pos)
+{
+	struct journal_record r;
+	size_t behind;
+
+	for (; pos < file->len; pos++) {
+		behind = pos;
+		if (next_record(file, &behind, &r))
+			return pos;
+	}
+	return file->len;
+}
+
+static bool is_head(const struct buf *file, size_t pos)
+{
+	return file->len - pos >= HEAD_BYTES &&
+	       memcmp(file->data + pos, MAGIC, sizeof(MAGIC) - 1) == 0;
+}
+
+/* Where records begin: behind the head, or at 0 in a file of version 1. */
+static enum err_code read_head(const struct buf *file, size_t *pos, struct err *e)
+{
+	struct dec d;
+	int64_t version;
+
+	*pos = 0;
+	if (!is_head(file, 0))
+		return ERR_OK;
+	dec_begin(&d, file->data + sizeof(MAGIC) - 1, HEAD_BYTES - (sizeof(MAGIC) - 1));
+	version = dec_i64(&d);
+	if (version != VERSION)
+		return err_set(e, ERR_STORE_UNAVAILABLE,
+			       "journal: format %lld, which this version does not read: start "
+			       "the newer one again and stop it in order",
+			       (long long)version);
+	*pos = HEAD_BYTES;
+	return ERR_OK;
+}
+
 static uint64_t first_lsn(const struct buf *file)
 {
 	struct journal_record r;
-	size_t pos = 0;
+	struct err e;
+	size_t pos;
 
-	return file->len > 0 && next_record(file, &pos, &r) ? r.lsn : UINT64_MAX;
+	if (read_head(file, &pos, &e) != ERR_OK)
+		return UINT64_MAX;
+	pos = find_record(file, pos);
+	return pos < file->len && next_record(file, &pos, &r) ? r.lsn : UINT64_MAX;
 }
 
 static enum err_code replay_file(const struct buf *file, journal_replay_f fn, void *arg,
-				 struct err *e)
+				 bool *damaged, struct err *e)
 {
 	struct journal_record r;
-	size_t pos = 0;
+	size_t pos, found;
 
-	while (pos < file->len && next_record(file, &pos, &r))
-		if (fn(arg, &r, e) != ERR_OK)
-			return e->code;
+	if (read_head(file, &pos, e) != ERR_OK)
+		return e->code;
+	for (; pos < file->len; pos = found) {
+		while (pos < file->len && next_record(file, &pos, &r))
+			if (fn(arg, &r, e) != ERR_OK)
+				return e->code;
+		found = find_record(file, pos);
+		if (found == file->len)
+			break;
+		/* A file that could not be emptied was begun anew behind what it held. */
+		if (found == pos + HEAD_BYTES && is_head(file, pos))
+			continue;
+		*damaged = true;
+		log_error("journal",
+			  "%zu bytes at %zu are damaged: their changes are lost, the replay "
+			  "goes on behind them",
+			  found - pos, pos);
+	}
 	if (pos < file->len)
-		log_warn("journal", "%zu bytes at the end are not whole and were left out",
+		log_warn("journal",
+			 "the last %zu bytes are not whole and were left out: the broker died "
+			 "while it wrote them",
 			 file->len - pos);
 	return ERR_OK;
 }
 
-enum err_code journal_replay(struct journal *j, journal_replay_f fn, void *arg, struct err *e)
+enum err_code journal_replay(struct journal *j, journal_replay_f fn, void *arg, bool *damaged,
+			     struct err *e)
 {
 	struct buf file[2] = {0};
 	int older;
 
+	*damaged = false;
 	e->code = ERR_OK;
 	if (read_file(j->fd[0], &file[0], e) == ERR_OK &&
 	    read_file(j->fd[1], &file[1], e) == ERR_OK) {
 		older = first_lsn(&file[0]) <= first_lsn(&file[1]) ? 0 : 1;
-		if (replay_file(&file[older], fn, arg, e) == ERR_OK)
-			(void)(replay_file(&file[1 - older], fn, arg, e) == ERR_OK);
+		if (replay_file(&file[older], fn, arg, damaged, e) == ERR_OK)
+			(void)(replay_file(&file[1 - older], fn, arg, damaged, e) == ERR_OK);
 	}
 	buf_fini(&file[0]);
 	buf_fini(&file[1]);

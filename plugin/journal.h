@@ -5,8 +5,12 @@
  * Appending is a write() into the page cache: it survives the death of the process, and costs
  * no wait for a disk. The active file takes what is written; when a batch is handed to the
  * store thread the files change places, and the thread empties the sealed one after its commit.
- * A record: length, CRC-32C, then lsn, database, flags, key length, key, value. What a power
- * cut left torn fails its CRC and ends the replay of that file; LMDB is then older, but whole.
+ *
+ * A file: a head of 16 bytes that names the format's version, then records: length, CRC-32C,
+ * then lsn, database, flags, key length, key, value. A replay leaves out what fails its CRC. At
+ * the end of a file that is what the last write left torn; in the middle it is damage, and the
+ * replay goes on at the next whole record. Files without a head are version 1, and are read; of
+ * a later version than ours nothing is read, and the plugin does not start.
  *
  * Owns:   its two descriptors, opened at start since the broker drops its privileges later.
  * Thread: journal_append() and journal_swap() the broker's; journal_clear() the store's.
@@ -16,6 +20,7 @@
 #include "protocol/buf.h"
 #include "protocol/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct journal {
@@ -39,17 +44,21 @@ typedef enum err_code (*journal_replay_f)(void *arg, const struct journal_record
 enum err_code journal_open(struct journal *j, const char *dir, struct err *e) MUST_CHECK;
 void journal_close(struct journal *j);
 
-/* Calls fn for every whole record of both files, in order of lsn. */
-enum err_code journal_replay(struct journal *j, journal_replay_f fn, void *arg,
+/* Calls fn for every whole record of both files, in order of lsn. *damaged: there were bytes in
+ * between that were none. */
+enum err_code journal_replay(struct journal *j, journal_replay_f fn, void *arg, bool *damaged,
 			     struct err *e) MUST_CHECK;
 
 /* Adds the record's bytes to out; journal_append() then writes many at once. */
 void journal_encode(struct buf *out, const struct journal_record *r);
 
-/* ERR_STORE_UNAVAILABLE when the disk is full or broken: nothing of `bytes` stays in the file.
+/* ERR_DISK_FULL or ERR_DISK_ERROR when the disk refuses: nothing of `bytes` stays in the file.
  */
 enum err_code journal_append(struct journal *j, const struct buf *bytes,
 			     struct err *e) MUST_CHECK;
+
+/* Tries whether the disk takes a page again, with a record that a replay leaves out. */
+enum err_code journal_probe(struct journal *j, struct err *e) MUST_CHECK;
 
 /* Seals the active file, which is returned for journal_clear(), and makes the other one active.
  */

@@ -14,6 +14,10 @@
 #define META_BOOT "boot"
 #define META_SHUTDOWN "shutdown" /* the boot that ended in order */
 #define META_NODE "node"
+#define META_FLOOR "generation_floor"
+
+/* More sessions than a worker can have in one life of the broker. */
+#define FLOOR_STEP (1 << 24)
 
 /* How the life before this one ended, as the log says it. */
 static const char EARLIER_NONE[] = "none", EARLIER_SHUT_DOWN[] = "shut_down",
@@ -70,26 +74,46 @@ static enum err_code take_boot(struct plugin *p, const char **earlier_life, stru
 	return store_sync(p->store, e);
 }
 
+/* Where generations begin for whoever has none that is known to be its last: above all that
+ * were given out in lives that may have lost the record of it. */
+static enum err_code find_floor(struct plugin *p, int64_t *floor, struct err *e)
+{
+	int64_t highest;
+
+	*floor = get_i64(p->store, META_FLOOR);
+	if (!store_may_lack(p->store))
+		return ERR_OK;
+	highest = object_highest_reserved(p->store);
+	*floor = (highest > *floor ? highest : *floor) + FLOOR_STEP;
+	log_warn("plugin",
+		 "what changed last before the broker died may be lost: generations go on at "
+		 "%lld",
+		 (long long)*floor + 1);
+	return put_i64(p->store, META_FLOOR, *floor, e);
+}
+
 enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id),
 			   bool has_connect_event, struct err *e)
 {
 	const char *earlier_life;
+	int64_t floor;
 
 	p->rules = (struct access_rules){p->options.topic_root, p->options.app_retain};
 	p->started_us = clock_mono_us();
 	stats_reset();
 	p->store = store_open(p->options.storage_path, p->options.storage_size_mib,
 			      p->options.flush_interval_ms, wake_arm, e);
-	if (p->store == NULL || name_node(p, e) != ERR_OK)
+	if (p->store == NULL || name_node(p, e) != ERR_OK || find_floor(p, &floor, e) != ERR_OK)
 		return e->code;
 	publish_open(&p->publish, p->node, p->options.topic_root, p->options.retain_presence);
 	p->publish.slow_websockets = !has_connect_event;
-	if (take_boot(p, &earlier_life, e) != ERR_OK)
+	if (take_boot(p, &earlier_life, e) != ERR_OK || store_begin(p->store, e) != ERR_OK)
 		return e->code;
 	directory_open(&p->directory, p->store);
 	if (connset_open(&p->conns, &p->options, p->store, &p->publish, kick, e) != ERR_OK)
 		return e->code;
 	p->conns.has_connect_event = has_connect_event;
+	p->conns.generation_floor = floor;
 	audit_open(&p->audit, &p->publish, p->node);
 	if (control_open(&p->control, &p->options, &p->conns, &p->directory, p->store,
 			 &p->publish, e) != ERR_OK)

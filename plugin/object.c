@@ -75,6 +75,26 @@ enum err_code object_save(struct store *s, const struct object *object, struct e
 	return e->code;
 }
 
+static void note_reserved(void *arg, const char *key, size_t key_len, struct slice value)
+{
+	int64_t *highest = arg;
+	struct object object;
+
+	if (object_decode(key, key_len, value, &object) && object.reserved > *highest)
+		*highest = object.reserved;
+}
+
+int64_t object_highest_reserved(struct store *s)
+{
+	char next[STORE_KEY_MAX + 1], after[STORE_KEY_MAX + 1] = "";
+	int64_t highest = 0;
+
+	while (store_page(s, STORE_OBJECTS, after[0] != '\0' ? after : NULL, 1000,
+			  note_reserved, &highest, next))
+		memcpy(after, next, sizeof(after));
+	return highest;
+}
+
 bool reported_load(struct store *s, const struct worker_id *id, struct reported_state *out)
 {
 	struct slice value;

@@ -35,6 +35,9 @@ bool reported_load(struct store *s, const struct worker_id *id, struct reported_
 enum err_code reported_save(struct store *s, const struct worker_id *id,
 			    const struct reported_state *state, struct err *e) MUST_CHECK;
 
+/* The greatest number that any object has reserved. Reads all: for the start. */
+int64_t object_highest_reserved(struct store *s);
+
 /* Removes object and reported state of a deleted worker. */
 enum err_code object_forget(struct store *s, const struct worker_id *id,
 			    struct err *e) MUST_CHECK;

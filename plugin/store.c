@@ -1,71 +1,34 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* store.c - the write-back table before LMDB, and how a turn's records leave it.
  *
- * Two tables: `fresh` takes what is put; `busy` is what the store thread commits just now,
- * which nobody changes until it is done. A get looks in fresh, in busy, then in LMDB, so the
- * order of the three is the order of age.
+ * Two sets: `fresh` takes what is put; `busy` is what the store thread commits just now, which
+ * nobody changes until it is done. A get looks in fresh, in busy, then in LMDB, so the order of
+ * the three is the order of age.
  */
 #include "plugin/store_internal.h"
 
-#include "plugin/codec.h"
+#include "plugin/stats.h"
 #include "protocol/clock.h"
-#include "protocol/log.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-/* Above this much waiting for a disk that refuses, changes are refused too. */
+/* Memory for what waits for a disk that refuses, and the share of it that each database may
+ * fill. What workers say of themselves cannot crowd out who they are, nor either of them what
+ * an operator decides. */
 #define WAITING_MAX_BYTES (64u * 1024 * 1024)
-#define JOURNAL_TURN_MAX (80u * 1024 * 1024)
-
-static struct pending_key key_of(enum store_db db, const void *key, size_t len)
-{
-	return (struct pending_key){db, key, len,
-				    htab_hash_bytes(key, len) + db * 0x9E3779B97F4A7C15u};
-}
-
-static uint64_t hash_pending(const void *item)
-{
-	return ((const struct pending *)item)->hash;
-}
-
-static bool match_pending(const void *item, const void *key)
-{
-	const struct pending *p = item;
-	const struct pending_key *k = key;
-
-	return p->hash == k->hash && p->db == k->db && p->key_len == k->len &&
-	       memcmp(p->bytes, k->key, k->len) == 0;
-}
-
-struct pending *store_find_in(const struct htab *t, const struct pending_key *k)
-{
-	return htab_find(t, k->hash, match_pending, k);
-}
-
-static void free_table(struct htab *t)
-{
-	struct pending *p;
-
-	for (size_t pos = 0; (p = htab_next(t, &pos)) != NULL;)
-		free(p);
-	htab_fini(t);
-}
+static const unsigned char share_percent[STORE_DB_COUNT] = {
+	[STORE_META] = 100,   [STORE_DIRECTORY] = 100, [STORE_TOKENS] = 100,
+	[STORE_OBJECTS] = 80, [STORE_REPORTED] = 50,   [STORE_PROOFS] = 90};
 
 bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
 	       struct slice *value)
 {
-	struct pending_key k = key_of(db, key, len);
-	const struct pending *p = store_find_in(&s->fresh, &k);
+	struct pending_key k = pending_key(db, key, len);
+	const struct pending *p = pending_find(&s->fresh, &k);
 
 	if (p == NULL)
-		p = store_find_in(&s->busy, &k);
+		p = pending_find(&s->busy, &k);
 	if (p == NULL)
 		return lmdb_get(s->lmdb, db, key, len, value);
 	*value = (struct slice){p->bytes + p->key_len, p->value_len};
@@ -74,8 +37,9 @@ bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
 
 static void queue_unwritten(struct store *s, struct pending *p)
 {
+	p->next_unwritten = NULL;
 	p->link = s->unwritten_end;
-	*p->link = p;
+	*s->unwritten_end = p;
 	s->unwritten_end = &p->next_unwritten;
 }
 
@@ -92,64 +56,72 @@ static void unqueue_unwritten(struct store *s, struct pending *p)
 	p->next_unwritten = NULL;
 }
 
-static void unqueue_all(struct store *s)
+void store_unqueue_all(struct store *s)
 {
 	while (s->unwritten != NULL)
 		unqueue_unwritten(s, s->unwritten);
 }
 
-static enum err_code put(struct store *s, enum store_db db, const void *key, size_t len,
-			 const void *value, size_t value_len, bool deleted, struct err *e)
+/* Whether what waits may take this much more. A record that takes the place of one that is as
+ * large always finds room. */
+static bool has_room(const struct store *s, enum store_db db, const struct pending *p,
+		     const struct pending *old)
 {
-	struct pending_key k = key_of(db, key, len);
-	struct pending *old = store_find_in(&s->fresh, &k), *p;
+	size_t waiting = s->fresh.bytes + s->busy.bytes;
+	unsigned percent = p->deleted ? 100 : share_percent[db];
 
-	if (s->waiting_bytes + len + value_len > WAITING_MAX_BYTES)
-		return err_set(e, ERR_STORE_UNAVAILABLE, NULL);
-	p = malloc(sizeof(*p) + len + value_len);
+	return waiting + pending_bytes(p) - (old != NULL ? pending_bytes(old) : 0) <=
+		       (size_t)WAITING_MAX_BYTES / 100 * percent ||
+	       (old != NULL && pending_bytes(p) <= pending_bytes(old));
+}
+
+enum err_code store_add(struct store *s, const struct pending_key *k, const void *value,
+			size_t value_len, bool deleted, struct err *e)
+{
+	struct pending *old = pending_find(&s->fresh, k);
+	struct pending *p = pending_new(k, value, value_len, deleted);
+
 	if (p == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	*p = (struct pending){.lsn = s->lsn + 1,
-			      .hash = k.hash,
-			      .db = db,
-			      .deleted = deleted,
-			      .key_len = len,
-			      .value_len = value_len};
-	memcpy(p->bytes, key, len);
-	if (value_len > 0)
-		memcpy(p->bytes + len, value, value_len);
-	if (!htab_add(&s->fresh, p)) {
+	if (!has_room(s, k->db, p, old)) {
+		free(p);
+		return err_set(e, ERR_STORE_UNAVAILABLE, NULL);
+	}
+	if (old != NULL) {
+		unqueue_unwritten(s, old);
+		pending_remove(&s->fresh, old);
+		free(old);
+	}
+	/* Cannot fail where there was one: a table does not grow for its place. */
+	if (!pending_add(&s->fresh, p)) {
 		free(p);
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	}
-	s->fresh_of[db]++;
-	if (old != NULL) {
-		htab_remove(&s->fresh, old);
-		s->fresh_of[db]--;
-		unqueue_unwritten(s, old);
-		s->waiting_bytes -= old->key_len + old->value_len;
-		free(old);
-	}
+	p->lsn = ++s->lsn;
 	queue_unwritten(s, p);
-	s->waiting_bytes += len + value_len;
-	s->lsn++;
 	return ERR_OK;
 }
 
 enum err_code store_put(struct store *s, enum store_db db, const void *key, size_t len,
 			const void *value, size_t value_len, struct err *e)
 {
-	return put(s, db, key, len, value, value_len, false, e);
+	struct pending_key k = pending_key(db, key, len);
+
+	return store_add(s, &k, value, value_len, false, e);
 }
 
 enum err_code store_delete(struct store *s, enum store_db db, const void *key, size_t len,
 			   struct err *e)
 {
-	return put(s, db, key, len, NULL, 0, true, e);
+	struct pending_key k = pending_key(db, key, len);
+
+	return store_add(s, &k, NULL, 0, true, e);
 }
 
 /* ---- the turn's end ---- */
 
+/* What the journal refuses stays in memory and goes to LMDB all the same: only an end of the
+ * process before that can lose it. */
 static void write_journal(struct store *s)
 {
 	struct err e = {0};
@@ -170,73 +142,55 @@ static void write_journal(struct store *s)
 		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
 	else
 		(void)(journal_append(&s->journal, &s->turn, &e) == ERR_OK);
-	if (e.code != ERR_OK) {
-		/* They stay in memory and go to LMDB all the same: only a crash in the next
-		 * milliseconds could lose them. Said once, not every turn. */
-		if (!s->journal_failing)
-			log_error("store", "%s", e.msg);
-		s->journal_failing = true;
-		return;
-	}
-	s->journal_failing = false;
-	unqueue_all(s);
+	store_unqueue_all(s);
+	store_health_journal(s, &e);
+}
+
+static void probe_journal(struct store *s)
+{
+	struct err e = {0};
+
+	(void)(journal_probe(&s->journal, &e) == ERR_OK);
+	store_health_journal(s, &e);
 }
 
 void store_collect(struct store *s)
 {
-	if (!s->thread_busy || !store_thread_done(s->thread))
+	int64_t took_us;
+
+	if (!s->thread_busy || !store_thread_done(s->thread, &took_us))
 		return;
 	s->thread_busy = false;
 	s->durable = s->busy_lsn;
+	pending_fini(&s->busy);
 	lmdb_end_read(s->lmdb); /* it may be older than the commit; busy hid that until now */
-	if (s->unwritten == NULL)
-		s->journal_failing = false; /* what it had refused is in LMDB now */
-	for (size_t pos = 0, n = 0; n < s->busy.len; n++) {
-		const struct pending *p = htab_next(&s->busy, &pos);
-
-		s->waiting_bytes -= p->key_len + p->value_len;
-	}
-	free_table(&s->busy);
-	memset(s->busy_of, 0, sizeof(s->busy_of));
+	stats_add(STAT_STORAGE_COMMITS, 1);
+	stats_observe_us(STAT_COMMIT_DURATION, took_us);
 }
 
 static void hand_over(struct store *s)
 {
-	struct htab swap = s->busy;
+	struct pending_set swap = s->busy;
 
 	s->busy = s->fresh;
 	s->fresh = swap;
-	memcpy(s->busy_of, s->fresh_of, sizeof(s->busy_of));
-	memset(s->fresh_of, 0, sizeof(s->fresh_of));
-	unqueue_all(s); /* what the journal refused goes to LMDB without it */
 	s->busy_lsn = s->lsn;
 	s->thread_busy = true;
 	s->last_handover_us = clock_mono_us();
-	store_thread_commit(s->thread, &s->busy, s->busy_lsn, journal_swap(&s->journal));
-}
-
-/* Says once when the disk begins to refuse, and once when it takes again. */
-static void watch_thread(struct store *s)
-{
-	bool failing = store_thread_failing(s->thread);
-	struct err e;
-
-	if (failing && !s->said_failing) {
-		store_thread_error(s->thread, &e);
-		log_error("store", "%s; the broker goes on, changes wait in memory", e.msg);
-	} else if (!failing && s->said_failing) {
-		log_info("store", "writes again");
-	}
-	s->said_failing = failing;
+	store_thread_commit(s->thread, &s->busy.by_key, s->busy_lsn, journal_swap(&s->journal));
 }
 
 void store_flush(struct store *s, bool urgent)
 {
+	int64_t now_us = clock_mono_us();
+
 	lmdb_end_read(s->lmdb);
 	write_journal(s);
-	watch_thread(s);
-	if (!s->thread_busy && s->fresh.len > 0 &&
-	    (urgent || clock_mono_us() - s->last_handover_us >= s->flush_interval_us))
+	if (store_health_probe(s, now_us))
+		probe_journal(s);
+	store_health_watch(s, now_us);
+	if (!s->thread_busy && s->fresh.by_key.len > 0 &&
+	    (urgent || now_us - s->last_handover_us >= s->flush_interval_us))
 		hand_over(s);
 }
 
@@ -245,13 +199,15 @@ enum err_code store_sync(struct store *s, struct err *e)
 	uint64_t target = s->lsn;
 
 	while (s->durable < target) {
-		if (s->thread_busy && !store_thread_wait(s->thread, 5000)) {
+		/* One that refuses is tried once more, one that is slow gets its time. */
+		if (s->thread_busy &&
+		    !store_thread_wait(s->thread, store_stuck(s) ? 1500 : 5000)) {
 			store_thread_error(s->thread, e);
 			return e->code;
 		}
 		store_collect(s);
 		write_journal(s);
-		if (!s->thread_busy && s->fresh.len > 0)
+		if (!s->thread_busy && s->fresh.by_key.len > 0)
 			hand_over(s);
 	}
 	return ERR_OK;
@@ -267,129 +223,12 @@ uint64_t store_durable(const struct store *s)
 	return s->durable;
 }
 
-bool store_healthy(const struct store *s)
+bool store_stuck(const struct store *s)
 {
-	return !s->journal_failing && !store_thread_failing(s->thread);
+	return store_thread_failing(s->thread);
 }
 
-void store_status(const struct store *s, struct store_status *out)
+bool store_may_lack(const struct store *s)
 {
-	*out = (struct store_status){.pending = s->fresh.len + s->busy.len,
-				     .pending_bytes = s->waiting_bytes,
-				     .journal_bytes = s->journal.good_len,
-				     .used_bytes = lmdb_used(s->lmdb)};
-	if (!store_healthy(s)) {
-		out->code = ERR_STORE_UNAVAILABLE;
-		snprintf(out->message, sizeof(out->message), "storage refuses writes");
-	}
-}
-
-/* ---- open and close ---- */
-
-static enum err_code lock_dir(struct store *s, const char *path, struct err *e)
-{
-	char file[4096];
-
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return err_set(e, ERR_STORE_UNAVAILABLE, "storage_path %s: %s", path,
-			       strerror(errno));
-	if (snprintf(file, sizeof(file), "%s/broker.lock", path) >= (int)sizeof(file))
-		return err_set(e, ERR_STORE_UNAVAILABLE, "storage_path: too long");
-	s->lock_fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock_fd < 0)
-		return err_set(e, ERR_STORE_UNAVAILABLE, "%s: %s", file, strerror(errno));
-	/* Two brokers on one directory would give out the same generations. */
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
-		return err_set(e, ERR_STORE_UNAVAILABLE,
-			       "storage_path %s is in use by another broker", path);
-	return ERR_OK;
-}
-
-static enum err_code replay_one(void *arg, const struct journal_record *r, struct err *e)
-{
-	struct store *s = arg;
-	struct pending_key k;
-	const struct pending *old;
-	uint64_t last;
-
-	if (r->lsn <= s->durable || r->db >= STORE_DB_COUNT || r->key_len > STORE_KEY_MAX)
-		return ERR_OK;
-	/* What could not be cut off earlier may stand before newer records of the same file. */
-	k = key_of((enum store_db)r->db, r->key, r->key_len);
-	old = store_find_in(&s->fresh, &k);
-	if (old != NULL && old->lsn > r->lsn)
-		return ERR_OK;
-	last = s->lsn;
-	s->lsn = r->lsn - 1;
-	if (put(s, (enum store_db)r->db, r->key, r->key_len, r->value, r->value_len, r->deleted,
-		e) != ERR_OK)
-		return e->code;
-	if (last > s->lsn)
-		s->lsn = last;
-	return ERR_OK;
-}
-
-static enum err_code recover(struct store *s, struct err *e)
-{
-	s->lsn = s->durable = lmdb_lsn(s->lmdb);
-	if (journal_replay(&s->journal, replay_one, s, e) != ERR_OK)
-		return e->code;
-	if (s->fresh.len > 0)
-		log_info("store", "%zu records recovered from the journal", s->fresh.len);
-	/* Straight into LMDB; both files are emptied only after that. */
-	if (lmdb_commit(s->lmdb, &s->fresh, s->lsn, e) != ERR_OK)
-		return e->code;
-	lmdb_end_read(s->lmdb);
-	s->durable = s->lsn;
-	s->waiting_bytes = 0;
-	unqueue_all(s);
-	free_table(&s->fresh);
-	memset(s->fresh_of, 0, sizeof(s->fresh_of));
-	journal_clear(&s->journal, 0);
-	journal_clear(&s->journal, 1);
-	return ERR_OK;
-}
-
-struct store *store_open(const char *path, int64_t max_mib, int64_t flush_interval_ms,
-			 void (*wake)(void), struct err *e)
-{
-	struct store *s = calloc(1, sizeof(*s));
-
-	if (s == NULL) {
-		err_set(e, ERR_OUT_OF_MEMORY, NULL);
-		return NULL;
-	}
-	s->lock_fd = s->journal.fd[0] = s->journal.fd[1] = -1;
-	s->flush_interval_us = flush_interval_ms * 1000;
-	s->unwritten_end = &s->unwritten;
-	htab_init(&s->fresh, hash_pending);
-	htab_init(&s->busy, hash_pending);
-	buf_init(&s->turn, JOURNAL_TURN_MAX);
-	if (lock_dir(s, path, e) != ERR_OK ||
-	    (s->lmdb = lmdb_open(path, (size_t)max_mib << 20, e)) == NULL ||
-	    journal_open(&s->journal, path, e) != ERR_OK || recover(s, e) != ERR_OK ||
-	    (s->thread = store_thread_new(s->lmdb, &s->journal, wake, e)) == NULL) {
-		store_close(s);
-		return NULL;
-	}
-	return s;
-}
-
-void store_close(struct store *s)
-{
-	struct err e;
-
-	if (s == NULL)
-		return;
-	if (s->thread != NULL && store_sync(s, &e) != ERR_OK)
-		log_error("store", "not all could be stored: %s", e.msg);
-	store_thread_free(s->thread);
-	free_table(&s->fresh);
-	free_table(&s->busy);
-	journal_close(&s->journal);
-	lmdb_close(s->lmdb);
-	buf_fini(&s->turn);
-	if (s->lock_fd >= 0)
-		close(s->lock_fd);
-	free(s);
+	return s->may_lack;
 }

@@ -4,7 +4,8 @@
  * A put goes into a write-back table and is visible to every get at once. store_flush(), at the
  * end of the broker's turn, writes the turn's records to the journal (they survive kill -9 from
  * then on) and, when the store thread is free, hands it all that is new. The thread commits
- * with a full sync; then the records are durable and leave the table. See docs/adr/0003.
+ * with a full sync; then the records are durable and leave the table. See docs/adr/0003 and
+ * docs/durability.md.
  *
  * Owns:   LMDB, the journal, the thread. Thread: the broker's, but for the thread itself.
  * Fails:  store_put() and store_delete(): ERR_OUT_OF_MEMORY, and ERR_STORE_UNAVAILABLE when the
@@ -75,6 +76,17 @@ uint64_t store_durable(const struct store *s);
 
 /* Blocks until all that was put is durable. For start and stop only, never in a callback. */
 enum err_code store_sync(struct store *s, struct err *e) MUST_CHECK;
+
+/* True if the earlier life may have lost records that it acted on: it was killed while the disk
+ * refused them, the machine went down under it, or the journal was damaged. */
+bool store_may_lack(const struct store *s);
+
+/* The caller has drawn its conclusions from that, and they are durable: what is lost from here
+ * on is a matter of this life. Blocks. */
+enum err_code store_begin(struct store *s, struct err *e) MUST_CHECK;
+
+/* LMDB refuses: nothing that is put can become durable just now. */
+bool store_stuck(const struct store *s);
 
 /* False while the disk refuses writes; the broker goes on, changes wait in memory. */
 bool store_healthy(const struct store *s);

@@ -2,12 +2,17 @@
 #include "plugin/store_lmdb.h"
 
 #include "plugin/codec.h"
+#include "plugin/disk.h"
 
+#include <fcntl.h>
 #include <lmdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define META_LSN "lsn"
+#define LOCK_FILE_BYTES 8192 /* with the default number of readers */
 
 struct lmdb {
 	MDB_env *env;
@@ -21,7 +26,17 @@ static const char *const db_names[STORE_DB_COUNT] = {"meta",    "directory", "to
 
 static enum err_code fail(struct err *e, const char *what, int rc)
 {
-	return err_set(e, ERR_STORE_UNAVAILABLE, "storage: %s: %s", what, mdb_strerror(rc));
+	if (rc == MDB_MAP_FULL)
+		return err_set(e, ERR_STORAGE_FULL,
+			       "storage: %s: the ceiling is reached, raise storage_size_mib",
+			       what);
+	/* After an error of the disk at the worst moment LMDB refuses everything. */
+	if (rc == MDB_PANIC)
+		return err_set(e, ERR_DISK_ERROR,
+			       "storage: %s: unusable since an error of the disk, restart the "
+			       "broker",
+			       what);
+	return err_set(e, disk_err_code(rc), "storage: %s: %s", what, mdb_strerror(rc));
 }
 
 static enum err_code open_dbs(struct lmdb *l, struct err *e)
@@ -41,11 +56,30 @@ static enum err_code open_dbs(struct lmdb *l, struct err *e)
 	return rc != 0 ? fail(e, "commit", rc) : ERR_OK;
 }
 
+/* LMDB writes to its lock file through a mapping, and where the disk has no room for it that
+ * kills the process: the room is taken before. */
+static enum err_code reserve_lock_file(const char *dir, struct err *e)
+{
+	char path[4096];
+	int fd, rc;
+
+	if (snprintf(path, sizeof(path), "%s/lock.mdb", dir) >= (int)sizeof(path))
+		return err_set(e, ERR_STORE_UNAVAILABLE, "storage_path: too long");
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	rc = fd >= 0 ? posix_fallocate(fd, 0, LOCK_FILE_BYTES) : errno;
+	if (fd >= 0)
+		close(fd);
+	return rc != 0 ? fail(e, path, rc) : ERR_OK;
+}
+
 struct lmdb *lmdb_open(const char *dir, size_t map_bytes, struct err *e)
 {
-	struct lmdb *l = calloc(1, sizeof(*l));
+	struct lmdb *l;
 	int rc;
 
+	if (reserve_lock_file(dir, e) != ERR_OK)
+		return NULL;
+	l = calloc(1, sizeof(*l));
 	if (l == NULL) {
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		return NULL;

@@ -3,18 +3,7 @@
  * the store thread. LMDB's readers and its writer do not wait for each other. */
 #pragma once
 
-#include "plugin/store.h"
-#include "protocol/htab.h"
-
-/* A record on its way to LMDB: key, then value, in `bytes`. */
-struct pending {
-	uint64_t lsn, hash;
-	struct pending *next_unwritten, **link; /* link: what points here, NULL if nothing */
-	enum store_db db;
-	bool deleted;
-	size_t key_len, value_len;
-	char bytes[];
-};
+#include "plugin/pending.h"
 
 struct lmdb;
 

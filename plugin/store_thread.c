@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "plugin/store_thread.h"
 
+#include "protocol/clock.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@ struct store_thread {
 	const struct htab *records;
 	uint64_t lsn;
 	int sealed;
+	int64_t took_us;
 	struct err error;
 };
 
@@ -40,6 +43,7 @@ static void deadline_in(int64_t ms, struct timespec *at)
 /* Commits the batch. Called and returns with the lock held. */
 static void commit_batch(struct store_thread *t)
 {
+	int64_t from_us = clock_mono_us();
 	struct err e = {0};
 	struct timespec at;
 
@@ -51,6 +55,7 @@ static void commit_batch(struct store_thread *t)
 	t->failing = e.code != ERR_OK;
 	if (!t->failing) {
 		t->batch = BATCH_DONE;
+		t->took_us = clock_mono_us() - from_us;
 		pthread_cond_broadcast(&t->changed);
 		t->wake();
 		return;
@@ -143,12 +148,13 @@ void store_thread_commit(struct store_thread *t, const struct htab *records, uin
 	pthread_mutex_unlock(&t->lock);
 }
 
-bool store_thread_done(struct store_thread *t)
+bool store_thread_done(struct store_thread *t, int64_t *took_us)
 {
 	bool done;
 
 	pthread_mutex_lock(&t->lock);
 	done = t->batch == BATCH_DONE;
+	*took_us = t->took_us;
 	if (done)
 		t->batch = BATCH_NONE;
 	pthread_mutex_unlock(&t->lock);

@@ -19,7 +19,8 @@ void store_thread_free(struct store_thread *t); /* NULL is fine; stops and joins
 /* Thread: the broker's, all of the following. */
 void store_thread_commit(struct store_thread *t, const struct htab *records, uint64_t lsn,
 			 int sealed_journal);
-bool store_thread_done(struct store_thread *t);             /* true once per batch */
+/* True once per batch; *took_us is then how long its commit took. */
+bool store_thread_done(struct store_thread *t, int64_t *took_us);
 bool store_thread_wait(struct store_thread *t, int64_t ms); /* until done; false: time is up */
 bool store_thread_failing(struct store_thread *t);
 void store_thread_error(struct store_thread *t, struct err *e); /* the last failure */

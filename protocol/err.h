@@ -35,6 +35,9 @@
 	X(INTERNAL, 500, "internal error")                                                     \
 	X(OUT_OF_MEMORY, 503, "out of memory")                                                 \
 	X(STORE_UNAVAILABLE, 503, "the broker's storage is not writable")                      \
+	X(DISK_FULL, 503, "the disk of the broker's storage is full")                          \
+	X(DISK_ERROR, 503, "the disk of the broker's storage does not work")                   \
+	X(STORAGE_FULL, 503, "the broker's storage has reached its ceiling")                   \
 	X(BROKER_UNAVAILABLE, 503, "the broker cannot be reached")                             \
 	X(DATABASE_UNAVAILABLE, 503, "the database cannot be reached")                         \
 	X(COMMAND_TIMEOUT, 504, "the worker did not answer in time")

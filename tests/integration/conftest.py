@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.database import DatabaseServer
+from harness.disk import SmallDisk
 from harness.process import Process
 from harness.settings import SLOWNESS, VALGRIND, Built
 from harness.site import Hall, Site
@@ -142,6 +143,19 @@ def new_hall(new_directory):
     for hall in made:
         hall.close()
         assert not hall.observer.faults
+
+
+@pytest.fixture
+def small_disk(new_directory):
+    """A hall whose storage is on a disk of its own, and that disk."""
+    directory = new_directory("small")
+    (directory / "plugin").mkdir()
+    disk = SmallDisk(directory / "plugin")
+    hall = Hall(directory)
+    yield hall, disk
+    hall.close()
+    disk.unmount()
+    assert not hall.observer.faults
 
 
 @pytest.fixture(scope="session")

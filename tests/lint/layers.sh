@@ -98,8 +98,8 @@ layers plugin 'plugin|broker_api' \
 	'admit|access|report|audit' \
 	'conn|connset[a-z_]*|session|session_token|hibernate|directory|proof' \
 	'object|publish' \
-	'store[a-z_]*|journal' \
-	'options|codec|wake|expiry|slab|numtab|swap|histogram|stats'
+	'store[a-z_]*|journal|pending|mark' \
+	'options|codec|disk|wake|expiry|slab|numtab|swap|histogram|stats'
 
 # Inside the bridge: a request goes down these lines, and its answer comes back by return.
 layers bridge 'app|http|http_stream|router|routes' \

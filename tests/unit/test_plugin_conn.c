@@ -3,6 +3,9 @@
  */
 #include "tests/unit/test_plugin_fake.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #define W "wrk_a"
 #define CONN_LOST 7
 #define TAKEN_OVER 142
@@ -811,6 +814,101 @@ static void no_generation_is_ever_repeated(void **state)
 	}
 }
 
+/* Leaves the storage as a kill on a full disk does. */
+static void forget_what_was_lacking(void)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/state", world.dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fputs("torn", f);
+	fclose(f);
+}
+
+static void generations_go_on_above_all_where_records_may_be_missing(void **state)
+{
+	struct mosquitto c = tcp_client(W, W), other = tcp_client("w2", "w2");
+	int64_t before, floor;
+
+	(void)state;
+	put_worker(&world, "w2");
+	log_in(&world, &c);
+	before = presence_of(&world, W).generation;
+	turn(&world);
+	world_crash(&world, "60000");
+	log_in(&world, &c);
+	assert_in_range(presence_of(&world, W).generation, before + 1, before + 100);
+	turn(&world);
+	forget_what_was_lacking();
+	world_crash(&world, "60000");
+	log_in(&world, &c);
+	log_in(&world, &other);
+	floor = presence_of(&world, W).generation;
+	assert_true(floor > 1 << 24);
+	assert_true(presence_of(&world, "w2").generation > 1 << 24);
+	/* And a crash like any other does not raise it. */
+	turn(&world);
+	world_crash(&world, "60000");
+	log_in(&world, &c);
+	assert_in_range(presence_of(&world, W).generation, floor + 1, floor + 100);
+}
+
+/* Fills what storage may keep waiting for objects, and lets no disk take any of it. */
+static void let_storage_refuse_objects(void)
+{
+	static char big[1 << 20];
+	struct rlimit limit;
+	struct err e = {0};
+	char key[16];
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 1;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (int i = 0; e.code == ERR_OK; i++) {
+		snprintf(key, sizeof(key), "big%d", i);
+		(void)(store_put(world.p.store, STORE_OBJECTS, key, strlen(key), big,
+				 sizeof(big) / (i < 50 ? 1 : 65536), &e) == ERR_OK);
+	}
+}
+
+static void let_storage_take_them(void)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = limit.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void object_that_storage_refuses_stays_in_memory_and_true(void **state)
+{
+	struct mosquitto c = tcp_client(W, W);
+	int64_t until = clock_mono_us() + 10000000;
+	struct object object;
+	struct err e = {0};
+
+	(void)state;
+	log_in(&world, &c);
+	turn(&world);
+	assert_int_equal(store_sync(world.p.store, &e), ERR_OK);
+	let_storage_refuse_objects();
+	disconnect(&world, &c, 0);
+	turns(&world, 3);
+	assert_int_equal(state_of(&world, W), PRESENCE_OFFLINE);
+	assert_true(object_load(world.p.store, &(struct worker_id){W}, &object));
+	assert_int_equal(object.last.state, PRESENCE_ONLINE); /* storage is behind */
+	let_storage_take_them();
+	while (object.last.state != PRESENCE_OFFLINE && clock_mono_us() < until) {
+		turn(&world);
+		assert_true(object_load(world.p.store, &(struct worker_id){W}, &object));
+	}
+	assert_int_equal(object.last.state, PRESENCE_OFFLINE);
+	assert_true(TAILQ_EMPTY(&world.p.conns.unsaved));
+}
+
 static void after_a_shutdown_the_reason_says_so(void **state)
 {
 	struct mosquitto c = tcp_client(W, W);
@@ -930,6 +1028,8 @@ int main(void)
 		ON_20(after_a_crash_nobody_is_online_and_generations_go_on),
 		ON_21(after_a_crash_nobody_is_online_and_generations_go_on),
 		ON_21(no_generation_is_ever_repeated),
+		ON_21(generations_go_on_above_all_where_records_may_be_missing),
+		ON_21(object_that_storage_refuses_stays_in_memory_and_true),
 		ON_21(after_a_shutdown_the_reason_says_so),
 		ON_21(crash_within_grace_keeps_the_reason_of_the_loss),
 		ON_21(restart_renews_the_retained_events_of_the_others),

@@ -178,7 +178,8 @@ static void durable_reaches_what_was_put_before_it_was_asked(void **state)
 	assert_int_equal(store_durable(store), store_lsn(store));
 }
 
-static void refuses_more_when_too_much_waits(void **state)
+/* Puts records of a MiB until one is refused; how many were taken. */
+static int fill(enum store_db db)
 {
 	static char big[1024 * 1024];
 	enum err_code code = ERR_OK;
@@ -186,14 +187,27 @@ static void refuses_more_when_too_much_waits(void **state)
 	char key[16];
 	int n = 0;
 
-	(void)state;
 	for (; n < 100 && code == ERR_OK; n++) {
 		snprintf(key, sizeof(key), "%d", n);
-		code = store_put(store, STORE_OBJECTS, key, strlen(key), big, sizeof(big), &e);
+		code = store_put(store, db, key, strlen(key), big, sizeof(big), &e);
 	}
 	assert_int_equal(code, ERR_STORE_UNAVAILABLE);
-	assert_in_range(n, 60, 70);
-	assert_false(store_get(store, STORE_OBJECTS, key, strlen(key), &(struct slice){0}));
+	assert_false(store_get(store, db, key, strlen(key), &(struct slice){0}));
+	return n - 1;
+}
+
+static void refuses_more_when_too_much_waits_the_least_important_first(void **state)
+{
+	struct err e = {0};
+
+	(void)state;
+	assert_in_range(fill(STORE_REPORTED), 30, 32);
+	assert_in_range(fill(STORE_OBJECTS), 18, 20);
+	assert_in_range(fill(STORE_DIRECTORY), 11, 13);
+	/* What is no larger than what it replaces is taken all the same. */
+	assert_int_equal(store_put(store, STORE_REPORTED, "0", 1, "small", 5, &e), ERR_OK);
+	assert_int_equal(store_delete(store, STORE_OBJECTS, "0", 1, &e), ERR_OK);
+	assert_holds("0", NULL);
 }
 
 /* ---- pages ---- */
@@ -302,6 +316,31 @@ static void thousands_that_wait_lose_none_on_their_pages(void **state)
 		memcpy(after, next, sizeof(after));
 	}
 	assert_int_equal(seen, 5000 - 1667);
+}
+
+static void long_run_of_deleted_records_ends_a_page(void **state)
+{
+	char key[16], next[STORE_KEY_MAX + 1], after[STORE_KEY_MAX + 1] = "";
+	size_t seen = 0, pages = 1;
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		snprintf(key, sizeof(key), "%05d", i);
+		put(key, "x");
+	}
+	sync_store();
+	for (int i = 1; i < 4999; i++) {
+		snprintf(key, sizeof(key), "%05d", i);
+		delete (key);
+	}
+	while (store_page(store, STORE_OBJECTS, after[0] != '\0' ? after : NULL, 10, count,
+			  &seen, next)) {
+		assert_true(strcmp(next, after) > 0);
+		memcpy(after, next, sizeof(after));
+		pages++;
+	}
+	assert_int_equal(seen, 2);
+	assert_in_range(pages, 3, 10);
 }
 
 /* ---- life and death ---- */
@@ -443,10 +482,21 @@ static void limit_file_size(rlim_t bytes)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-static void full_disk_keeps_changes_in_memory_and_stores_them_later(void **state)
+static void flush_until(bool healthy)
 {
 	int64_t until = clock_mono_us() + 10000000;
+
+	while (store_healthy(store) != healthy && clock_mono_us() < until) {
+		store_collect(store);
+		store_flush(store, true);
+	}
+	assert_int_equal(store_healthy(store), healthy);
+}
+
+static void full_disk_keeps_changes_in_memory_and_stores_them_later(void **state)
+{
 	static char big[512 * 1024];
+	struct store_status status;
 
 	(void)state;
 	memset(big, 'x', sizeof(big) - 1);
@@ -456,18 +506,125 @@ static void full_disk_keeps_changes_in_memory_and_stores_them_later(void **state
 	limit_file_size(128 * 1024);
 	put("a", "2");
 	put("big", big);
-	store_flush(store, true);
-	while (store_healthy(store) && clock_mono_us() < until)
-		store_flush(store, true);
-	assert_false(store_healthy(store));
+	flush_until(false);
+	store_status(store, &status);
+	assert_int_equal(status.code, ERR_DISK_FULL);
+	assert_true(status.since_ms > 0 && status.message[0] != '\0');
+	assert_int_equal(status.pending, 2);
 	assert_holds("a", "2");
 	assert_true(store_durable(store) < store_lsn(store));
 	limit_file_size(0);
 	wait_durable(store_lsn(store));
-	assert_true(store_healthy(store));
+	flush_until(true);
+	store_status(store, &status);
+	assert_int_equal(status.code, ERR_OK);
+	assert_int_equal(status.since_ms, 0);
 	store_close(store);
 	reopen(0);
 	assert_holds("a", "2");
+}
+
+static void journal_that_refused_is_tried_again_though_nothing_is_put(void **state)
+{
+	static char big[512 * 1024];
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	store_close(store);
+	reopen(NEVER_MS);
+	put("first", "1");
+	store_flush(store, false);
+	limit_file_size(128 * 1024);
+	put("big", big);
+	store_flush(store, false);
+	assert_false(store_healthy(store));
+	/* All becomes durable, and the journal would still refuse. */
+	limit_file_size(0);
+	sync_store();
+	flush_until(true);
+}
+
+/* ---- what may be missing ---- */
+
+static void begin_store(void)
+{
+	struct err e = {0};
+
+	assert_int_equal(store_begin(store, &e), ERR_OK);
+}
+
+static void crash_alone_lets_nothing_be_missing(void **state)
+{
+	(void)state;
+	assert_false(store_may_lack(store));
+	begin_store();
+	put("a", "1");
+	store_flush(store, false);
+	crash();
+	assert_false(store_may_lack(store));
+	store_close(store);
+	reopen(0);
+	assert_false(store_may_lack(store));
+}
+
+static void crash_on_a_full_disk_may_have_lost_something(void **state)
+{
+	static char big[512 * 1024];
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	begin_store();
+	limit_file_size(128 * 1024);
+	put("big", big);
+	store_flush(store, false);
+	limit_file_size(0);
+	crash();
+	assert_true(store_may_lack(store));
+	/* Another crash, before anybody has drawn a conclusion. */
+	crash();
+	assert_true(store_may_lack(store));
+	begin_store();
+	crash();
+	assert_false(store_may_lack(store));
+}
+
+static void full_disk_that_is_over_lets_nothing_be_missing(void **state)
+{
+	static char big[512 * 1024];
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	begin_store();
+	limit_file_size(128 * 1024);
+	put("big", big);
+	store_flush(store, false);
+	limit_file_size(0);
+	wait_durable(store_lsn(store));
+	flush_until(true);
+	crash();
+	assert_holds("big", big);
+	assert_false(store_may_lack(store));
+}
+
+static void machine_that_went_down_may_have_lost_something(void **state)
+{
+	static const char other[64] =
+		"running 11111111-2222-3333-4444-555555555555                  \n";
+	char path[256];
+	int fd;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/state", dir);
+	begin_store();
+	fd = open(path, O_WRONLY);
+	assert_int_equal(write(fd, other, sizeof(other)), sizeof(other));
+	close(fd);
+	crash();
+	assert_true(store_may_lack(store));
+	begin_store();
+	store_close(store);
+	reopen(0);
+	assert_false(store_may_lack(store));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
@@ -479,10 +636,11 @@ int main(void)
 		TEST(deleted_record_is_gone_at_once_and_in_every_phase),
 		TEST(databases_do_not_mix),
 		TEST(durable_reaches_what_was_put_before_it_was_asked),
-		TEST(refuses_more_when_too_much_waits),
+		TEST(refuses_more_when_too_much_waits_the_least_important_first),
 		TEST(pages_merge_what_waits_with_what_is_stored),
 		TEST(page_that_ends_with_the_last_record_has_no_next),
 		TEST(thousands_that_wait_lose_none_on_their_pages),
+		TEST(long_run_of_deleted_records_ends_a_page),
 		TEST(what_was_stored_is_there_after_a_close),
 		TEST(crash_after_a_flush_loses_nothing),
 		TEST(crash_before_a_flush_loses_the_turn_alone),
@@ -492,6 +650,11 @@ int main(void)
 		TEST(second_open_of_a_directory_is_refused),
 		TEST(directory_that_cannot_be_made_is_named),
 		TEST(full_disk_keeps_changes_in_memory_and_stores_them_later),
+		TEST(journal_that_refused_is_tried_again_though_nothing_is_put),
+		TEST(crash_alone_lets_nothing_be_missing),
+		TEST(crash_on_a_full_disk_may_have_lost_something),
+		TEST(full_disk_that_is_over_lets_nothing_be_missing),
+		TEST(machine_that_went_down_may_have_lost_something),
 	};
 
 	return sodium_init() < 0 ? EXIT_FAILURE : cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ class Broker:
                                directory, memcheck=True)
         self.options = {"reconnect_grace_ms": 300, **plugin_options}
         for folder in ("plugin", "persistence"):
-            (directory / folder).mkdir()
+            (directory / folder).mkdir(exist_ok=True)
         self._write_accounts()
         self.write_config()
 
