@@ -31,6 +31,29 @@ bool worker_status_parse(const char *text, enum worker_status *out)
 	return false;
 }
 
+static bool has_token(const struct directory_entry *entry, const struct directory_token *token)
+{
+	for (size_t i = 0; i < entry->tokens_len; i++)
+		if (strcmp(entry->tokens[i].hash, token->hash) == 0)
+			return entry->tokens[i].role == token->role &&
+			       entry->tokens[i].expires_ms == token->expires_ms;
+	return false;
+}
+
+bool directory_entry_equal(const struct directory_entry *a, const struct directory_entry *b)
+{
+	if (!worker_id_equal(&a->worker, &b->worker) || a->deleted != b->deleted)
+		return false;
+	if (a->deleted)
+		return true;
+	if (a->status != b->status || a->tokens_len != b->tokens_len)
+		return false;
+	for (size_t i = 0; i < a->tokens_len; i++)
+		if (!has_token(b, &a->tokens[i]))
+			return false;
+	return true;
+}
+
 static void write_tokens(struct jwrite *w, const struct directory_entry *entry)
 {
 	jwrite_array(w, "token_hashes");

@@ -31,6 +31,9 @@ const char *token_role_name(enum token_role role);
 bool token_role_parse(const char *text, enum token_role *out);
 bool worker_status_parse(const char *text, enum worker_status *out);
 
+/* Do they say the same of their worker, whatever their revisions? */
+bool directory_entry_equal(const struct directory_entry *a, const struct directory_entry *b);
+
 /* Writes an element of putWorkers (or deleteWorkers, if it is a tombstone). */
 void directory_entry_write(struct jwrite *w, const struct directory_entry *entry,
 			   const char *epoch);

@@ -24,6 +24,7 @@
 #include "bridge/control.h"
 #include "bridge/db.h"
 #include "bridge/directory_tombstones.h"
+#include "bridge/epoch.h"
 #include "bridge/loop.h"
 #include "bridge/store_directory.h"
 #include "protocol/log.h"
@@ -195,7 +196,7 @@ static enum err_code recover_in(struct db *db, void *arg, struct err *e)
 {
 	struct directory_sync *s = arg;
 
-	return store_directory_recover(db, &s->theirs, &s->taken, e);
+	return store_directory_recover(db, s->ours.state.epoch, &s->theirs, &s->taken, e);
 }
 
 static enum err_code recover(struct db *db, void *arg, struct err *e)
@@ -219,6 +220,26 @@ static void on_recovered(void *arg, struct err *e)
 	fail(s, e);
 }
 
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct directory_entry *)a)->worker.text,
+		      ((const struct directory_entry *)b)->worker.text);
+}
+
+/* Does the database, which is behind, lack this? Revisions of two epochs cannot be compared, so
+ * there it is what differs. */
+static bool is_news(const struct directory_sync *s, const struct directory_entry *entry)
+{
+	const struct directory_snapshot *ours = &s->ours;
+	const struct directory_entry *known;
+
+	if (epoch_compare(ours->state.epoch, s->theirs.state.epoch) == EPOCH_SAME)
+		return entry->n > s->now.n;
+	known = ours->len > 0 ? bsearch(entry, ours->entries, ours->len, sizeof(*known), by_id)
+			      : NULL;
+	return known == NULL ? !entry->deleted : !directory_entry_equal(known, entry);
+}
+
 static enum err_code keep_entry(struct directory_sync *s, struct json_object *item, size_t i,
 				struct err *e)
 {
@@ -235,8 +256,8 @@ static enum err_code keep_entry(struct directory_sync *s, struct json_object *it
 	}
 	if (directory_entry_read(item, i, &theirs->entries[theirs->len], e) != ERR_OK)
 		return e->code;
-	if (theirs->entries[theirs->len].n > s->now.n)
-		theirs->len++; /* news to the database */
+	if (is_news(s, &theirs->entries[theirs->len]))
+		theirs->len++;
 	return ERR_OK;
 }
 
@@ -285,6 +306,20 @@ static enum err_code look_again(struct db *db, void *arg, struct err *e)
 	return store_directory_state(db, &s->now, e);
 }
 
+/* The plugin has revisions, or a generation of the epoch, that the database does not know. */
+static bool is_behind(const struct directory_state *ours, const struct directory_state *theirs)
+{
+	switch (epoch_compare(ours->epoch, theirs->epoch)) {
+	case EPOCH_SAME:
+		return theirs->n > ours->n;
+	case EPOCH_BEHIND:
+		return true;
+	case EPOCH_OTHER:
+		break;
+	}
+	return false;
+}
+
 static void on_looked_again(void *arg, struct err *e)
 {
 	struct directory_sync *s = arg;
@@ -293,7 +328,7 @@ static void on_looked_again(void *arg, struct err *e)
 		err_set(e, ERR_CONFLICT, "the database's epoch changed meanwhile");
 	if (e->code != ERR_OK)
 		fail(s, e);
-	else if (s->theirs.state.n > s->now.n)
+	else if (is_behind(&s->now, &s->theirs.state))
 		ask_page(s, NULL);
 	else
 		put_page(s);
@@ -318,8 +353,7 @@ static void on_begun(void *arg, struct json_object *data, struct err *e)
 	snprintf(s->sync_id, sizeof(s->sync_id), "%s", id);
 	snprintf(s->theirs.state.epoch, sizeof(s->theirs.state.epoch), "%s",
 		 epoch != NULL ? epoch : "");
-	if (strcmp(s->theirs.state.epoch, s->ours.state.epoch) == 0 &&
-	    s->theirs.state.n > s->ours.state.n)
+	if (is_behind(&s->ours.state, &s->theirs.state))
 		db_submit(s->app->db, look_again, on_looked_again, s);
 	else
 		put_page(s);

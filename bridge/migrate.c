@@ -2,6 +2,7 @@
 #include "bridge/migrate.h"
 
 #include "bridge/db_connection.h"
+#include "bridge/epoch.h"
 #include "bridge/schema.h"
 #include "bridge/stmt.h"
 #include "protocol/clock.h"
@@ -94,12 +95,10 @@ static enum err_code apply(struct db *db, const struct schema_file *file, struct
 static enum err_code make_epoch(struct db *db, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, SQL_EPOCH);
-	unsigned char random[16];
-	char hex[33];
+	char epoch[EPOCH_TEXT_LEN + 1];
 
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2hex(hex, sizeof(hex), random, sizeof(random));
-	stmt_str(q, hex);
+	epoch_new(epoch);
+	stmt_str(q, epoch);
 	stmt_exec(q);
 	return stmt_end(q, e);
 }

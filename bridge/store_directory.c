@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/store_directory.h"
 
+#include "bridge/epoch.h"
 #include "bridge/stmt.h"
 #include "bridge/store_audit.h"
 #include "protocol/clock.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -303,36 +303,38 @@ static enum err_code recover_entry(struct db *db, const struct directory_entry *
 	return e->code == ERR_OK ? store_audit_add(db, &row, e) : e->code;
 }
 
-static enum err_code write_epoch(struct db *db, int64_t n, struct err *e)
+static enum err_code write_epoch(struct db *db, const char *epoch, int64_t n, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql_new_epoch);
-	unsigned char random[16];
-	char hex[2 * sizeof(random) + 1];
 
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2hex(hex, sizeof(hex), random, sizeof(random));
-	stmt_str(q, hex);
+	stmt_str(q, epoch);
 	stmt_i64(q, n);
 	stmt_exec(q);
 	return stmt_end(q, e);
 }
 
-enum err_code store_directory_recover(struct db *db, const struct directory_snapshot *known,
-				      size_t *taken, struct err *e)
+enum err_code store_directory_recover(struct db *db, const char *epoch,
+				      const struct directory_snapshot *known, size_t *taken,
+				      struct err *e)
 {
-	/* Past everything that any bridge has seen, so that their rosters follow. */
-	const int64_t n = known->state.n + 1;
 	struct directory_state state = {0};
+	char next[EPOCH_TEXT_LEN + 1];
+	bool same;
+	int64_t n;
 
 	*taken = 0;
 	if (read_state(db, sql_state_locked, &state, e) != ERR_OK)
 		return e->code;
-	if (strcmp(state.epoch, known->state.epoch) != 0 || state.n >= known->state.n)
+	same = strcmp(state.epoch, known->state.epoch) == 0;
+	if (strcmp(state.epoch, epoch) != 0 || (same && state.n >= known->state.n))
 		return ERR_OK;
+	/* Past everything that any bridge has seen, so that their rosters follow. */
+	n = (known->state.n > state.n ? known->state.n : state.n) + 1;
 	for (size_t i = 0; i < known->len && e->code == ERR_OK; i++)
-		if (known->entries[i].n > state.n) {
+		if (!same || known->entries[i].n > state.n) {
 			recover_entry(db, &known->entries[i], n, e);
 			(*taken)++;
 		}
-	return e->code == ERR_OK ? write_epoch(db, n, e) : e->code;
+	epoch_next(known->state.epoch, next);
+	return e->code == ERR_OK ? write_epoch(db, next, n, e) : e->code;
 }

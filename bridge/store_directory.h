@@ -37,9 +37,10 @@ enum err_code store_directory_tombstones(struct db *db, const struct worker_id *
 					 size_t limit, struct directory_snapshot *out,
 					 struct err *e) MUST_CHECK;
 
-/* Takes over what the plugin knows and a restored database does not: `known` holds the plugin's
- * entries, its epoch and its newest revision. Makes a new epoch. Within one transaction. *taken
- * gets the number of workers changed; nothing happens if the database is not behind (any more).
- */
-enum err_code store_directory_recover(struct db *db, const struct directory_snapshot *known,
-				      size_t *taken, struct err *e) MUST_CHECK;
+/* Takes over what the plugin knows and a restored database does not: `known` holds the entries
+ * that are news to it, the plugin's epoch and its newest revision; `epoch` is what the database
+ * said it has. Makes a new epoch. Within one transaction. *taken gets the number of workers
+ * changed; nothing happens if the database is not behind (any more). */
+enum err_code store_directory_recover(struct db *db, const char *epoch,
+				      const struct directory_snapshot *known, size_t *taken,
+				      struct err *e) MUST_CHECK;

@@ -156,24 +156,35 @@ def test_an_emptied_database_does_not_lock_the_fleet_out(own):
     assert all(admits(own, identity) for identity in identities)
 
 
-def test_a_restored_database_does_not_let_revoked_workers_in_again(own):
-    """The plugin remembers what the backup does not; the bridge takes it back over."""
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_restored_database_does_not_let_revoked_workers_in_again(own, times):
+    """The plugin remembers what the backup does not, however often that is put back; the bridge
+    takes it back over."""
     rest, db = own.rest, own.database
-    revoked, deleted, kept = [rest.register() for _ in range(3)]
+    revoked, deleted, kept, rotated = [rest.register() for _ in range(4)]
     tables = [t for t in db.tables() if t != "schema_migrations"]
     backup = {t: db.query(f"SELECT * FROM `{t}`") for t in tables}
     rest.post(f"/workers/{revoked.worker_id}/revoke")
     rest.ok("DELETE", f"/workers/{deleted.worker_id}", 200)
-    own.bridge.terminate()
-    restore(db, backup)
-    own.bridge.start()
+    token = rest.post(f"/workers/{rotated.worker_id}/token")["token"]
+    made = rest.register()
 
     def settled():
-        return rest.worker(revoked.worker_id)["status"] == "revoked" and not any(
-            row["id"] == deleted.worker_id for row in rest.get("/workers"))
-    wait_until(settled, 10)
-    assert (admits(own, revoked), admits(own, deleted), admits(own, kept)) == (False, False, True)
-    assert rest.register() and admits(own, rest.register())
+        rows = {row["id"]: row["status"] for row in rest.get("/workers")}
+        return rows.get(revoked.worker_id) == "revoked" and deleted.worker_id not in rows \
+            and made.worker_id in rows
+    epochs = {db.value("SELECT epoch FROM directory_state")}
+    for _ in range(times):
+        own.bridge.terminate()
+        restore(db, backup)
+        own.bridge.start()
+        wait_until(settled, 10)
+        assert (admits(own, revoked), admits(own, deleted), admits(own, rotated)) == (False,) * 3
+        assert admits(own, kept) and admits(own, made)
+        assert admits(own, Identity(rotated.worker_id, token))
+        epochs.add(db.value("SELECT epoch FROM directory_state"))
+    assert len(epochs) == times + 1
+    assert admits(own, rest.register())
 
 
 def restore(db, backup):
