@@ -8,6 +8,7 @@
 #include "bridge/db.h"
 #include "bridge/directory.h"
 #include "bridge/engine_state.h"
+#include "bridge/event.h"
 #include "bridge/http_server.h"
 #include "bridge/identity.h"
 #include "bridge/inbox.h"
@@ -60,6 +61,7 @@ PART(presence_log, presence_log_new, presence_log_free)
 PART(refusals, refusals_new, refusals_free)
 PART(plugin_stats, plugin_stats_new, plugin_stats_free)
 PART(traffic, traffic_new, traffic_free)
+PART(events, events_new, events_free)
 PART(inbox, inbox_new, inbox_free)
 PART(scheduler, scheduler_new, scheduler_free)
 PART(http, http_new, http_free)
@@ -163,6 +165,7 @@ static const struct part parts[] = {
 	{"plugin_stats",   start_plugin_stats,   stop_plugin_stats  },
 	{"traffic",        start_traffic,        stop_traffic       },
 	{"refusals",       start_refusals,       stop_refusals      },
+	{"events",         start_events,         stop_events        },
 	{"inbox",          start_inbox,          stop_inbox         },
 	{"scheduler",      start_scheduler,      stop_scheduler     },
 	{"jobs",           start_jobs,

@@ -25,6 +25,7 @@ struct app {
 	struct refusals *refusals;           /* refused logins, into it */
 	struct plugin_stats *plugin_stats;   /* what the plugin counts */
 	struct traffic *traffic;             /* what HTTP requests came */
+	struct events *events;               /* what changes, for those who listen */
 	struct inbox *inbox;                 /* MQTT messages to the parts above */
 	struct scheduler *scheduler;         /* what is done without being asked */
 	struct http *http_operators;         /* NULL: they are served with the rest */

@@ -36,6 +36,7 @@ struct commands {
 	struct command_results *results;
 	struct htab watches; /* by command id */
 	struct timer *deadlines;
+	struct command_watcher watcher;
 };
 
 /* One command on its way out. */
@@ -48,6 +49,13 @@ struct issue {
 	void *arg;
 	char *texts[6]; /* copies of the row's */
 };
+
+static void tell(struct commands *c, const struct worker_id *worker,
+		 const struct command_id *id, const struct command_standing *standing)
+{
+	if (c->watcher.stands != NULL)
+		c->watcher.stands(c->watcher.arg, worker, id, standing);
+}
 
 /* ---- issuing ----------------------------------------------------------------------------- */
 
@@ -76,6 +84,8 @@ static void on_recorded(void *arg, struct err *e)
 	/* The worker has it, whether or not that could be written down. */
 	if (e->code != ERR_OK && i->failure.code == ERR_OK)
 		i->standing.state = COMMAND_QUEUED;
+	else if (i->standing.changed)
+		tell(i->commands, &i->row.worker, &i->row.id, &i->standing);
 	if (i->failure.code == ERR_OK)
 		e->code = ERR_OK;
 	finish(i, e);
@@ -147,6 +157,7 @@ static void on_added(void *arg, struct err *e)
 		return;
 	}
 	command_figures_queued();
+	tell(i->commands, &i->row.worker, &i->row.id, &i->standing);
 	deliver(i);
 }
 
@@ -249,11 +260,13 @@ void command_unwatch(struct commands *c, const struct command_id *id)
 	free(take_watch(c, id));
 }
 
-void command_stands(struct commands *c, const struct command_id *id,
-		    const struct command_standing *standing)
+void command_stands(struct commands *c, const struct worker_id *worker,
+		    const struct command_id *id, const struct command_standing *standing)
 {
 	struct watch *w;
 
+	if (standing->found)
+		tell(c, worker, id, standing);
 	if (!standing->found || !command_state_final(standing->state))
 		return;
 	w = take_watch(c, id);
@@ -285,6 +298,11 @@ static void on_deadlines(void *arg)
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
+
+void commands_set_watcher(struct commands *c, const struct command_watcher *w)
+{
+	c->watcher = w != NULL ? *w : (struct command_watcher){0};
+}
 
 void commands_receive(struct app *app, const struct worker_id *id, const char *payload,
 		      size_t len)

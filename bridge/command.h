@@ -13,6 +13,14 @@ struct commands;
 struct commands *commands_new(struct app *app, struct err *e) MUST_CHECK;
 void commands_free(struct commands *c); /* NULL is fine */
 
+/* Who wants to hear of what commands come to, once that is committed. */
+struct command_watcher {
+	void (*stands)(void *arg, const struct worker_id *worker, const struct command_id *id,
+		       const struct command_standing *standing);
+	void *arg;
+};
+void commands_set_watcher(struct commands *c, const struct command_watcher *w); /* NULL: none */
+
 /* How an attempt to issue a command went: e says what went wrong, if something did;
  * ERR_WORKER_NOT_CONNECTED when no live session was there, so that it has failed. */
 typedef void (*command_issued_f)(void *arg, const struct command_standing *standing,
@@ -37,5 +45,5 @@ void commands_receive(struct app *app, const struct worker_id *id, const char *p
 		      size_t len);
 
 /* Called by the results' queue for each command whose standing was read after a commit. */
-void command_stands(struct commands *c, const struct command_id *id,
-		    const struct command_standing *standing);
+void command_stands(struct commands *c, const struct worker_id *worker,
+		    const struct command_id *id, const struct command_standing *standing);

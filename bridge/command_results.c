@@ -103,7 +103,7 @@ static void answer(struct command_results *r, const struct item *item)
 		acknowledge(r, &item->result, NULL, NULL);
 	}
 	command_figures_stand(s);
-	command_stands(r->app->commands, &item->result.command, s);
+	command_stands(r->app->commands, &item->result.worker, &item->result.command, s);
 }
 
 /* ---- into the database ------------------------------------------------------------------- */

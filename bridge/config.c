@@ -103,6 +103,8 @@ static const struct option options[] = {
 	    "days for which metric reports are kept; older ones are not taken"),
 	INT("METRICS_AHEAD_SECONDS", metrics_ahead_seconds, "300", 0, 86400,
 	    "how far in the future a metric report's time may be: workers' clocks differ"),
+	INT("EVENTS_KEPT", events_kept, "131072", 100, 10000000,
+	    "newest events that are kept for those who listen and were away for a moment"),
 	INT("DIRECTORY_FORCE", directory_force, "0", 0, 1,
 	    "1: let a synchronisation drop more than half of the workers that the broker "
 	    "knows"),

@@ -29,6 +29,7 @@ struct config {
 	char *broker_user, *broker_password;
 	char *jwt_secret;
 	int64_t session_hours;
+	int64_t events_kept;
 	char *admin_password;
 	char *websocket_url; /* without the "/ws/{worker_id}" */
 	char *topic_root;

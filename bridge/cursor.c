@@ -68,11 +68,24 @@ bool audit_cursor_parse(const char *text, struct audit_cursor *out)
 	       out->at_ms >= 0 && out->id >= 0;
 }
 
-void watch_cursor_print(const char *node, struct presence_pos pos, char out[CURSOR_TEXT_SIZE])
+void watch_cursor_print(const struct watch_cursor *cursor, char out[CURSOR_TEXT_SIZE])
 {
-	char plain[NODE_ID_MAX + 64];
+	char plain[EVENT_INSTANCE_MAX + 32];
 
-	snprintf(plain, sizeof(plain), "w1 %" PRId64 " %" PRId64 " %s", pos.boot, pos.seq,
-		 node);
+	snprintf(plain, sizeof(plain), "w2 %" PRIu64 " %s", cursor->n, cursor->instance);
 	encode(plain, out);
+}
+
+bool watch_cursor_parse(const char *text, struct watch_cursor *out)
+{
+	char plain[EVENT_INSTANCE_MAX + 64], *instance;
+
+	if (!decode(text, "w2 ", plain, sizeof(plain)) || plain[3] < '0' || plain[3] > '9')
+		return false;
+	errno = 0;
+	out->n = strtoumax(plain + 3, &instance, 10);
+	if (errno != 0 || *instance != ' ' || strlen(instance + 1) > EVENT_INSTANCE_MAX)
+		return false;
+	snprintf(out->instance, sizeof(out->instance), "%s", instance + 1);
+	return true;
 }

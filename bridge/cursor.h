@@ -24,5 +24,13 @@ struct audit_cursor {
 void audit_cursor_print(const struct audit_cursor *cursor, char out[CURSOR_TEXT_SIZE]);
 bool audit_cursor_parse(const char *text, struct audit_cursor *out);
 
-/* From where to watch: the node's last event that an answer took into account. */
-void watch_cursor_print(const char *node, struct presence_pos pos, char out[CURSOR_TEXT_SIZE]);
+#define EVENT_INSTANCE_MAX 16 /* hexadecimal digits */
+
+/* From where to watch: the last event, of one process of the bridge, that an answer contains. */
+struct watch_cursor {
+	char instance[EVENT_INSTANCE_MAX + 1];
+	uint64_t n;
+};
+
+void watch_cursor_print(const struct watch_cursor *cursor, char out[CURSOR_TEXT_SIZE]);
+bool watch_cursor_parse(const char *text, struct watch_cursor *out);

@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define BLOCK_BYTES ((size_t)64 * 1024)
 
@@ -127,4 +128,16 @@ void stream_fail(struct stream *s)
 {
 	s->failed = true;
 	go_on(s);
+}
+
+void stream_drop(struct stream *s)
+{
+	const union MHD_ConnectionInfo *info = NULL;
+
+	if (http_attended(s->rh))
+		info = MHD_get_connection_info(s->rh->connection,
+					       MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info != NULL)
+		shutdown(info->connect_fd, SHUT_RDWR);
+	stream_fail(s);
 }

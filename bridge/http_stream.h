@@ -32,3 +32,6 @@ void stream_end(struct stream *s);
 /* There is no more, but there should be: the connection breaks, so that the client does not
  * take what it got for the whole. */
 void stream_fail(struct stream *s);
+
+/* The connection breaks, even if its client has ceased to read and will never ask for more. */
+void stream_drop(struct stream *s);

@@ -50,13 +50,21 @@ struct mirror {
 	struct lag clock;
 	struct latency lag, list_time;
 	char node[NODE_ID_MAX + 1];
+	struct mirror_watcher watcher;
 };
 
 static bool apply(struct mirror *m, const struct presence *p)
 {
+	const struct presence *known = mirror_table_find(&m->table, &p->worker);
+	const bool newer = known == NULL || presence_pos_after(p->pos, known->pos);
+
 	m->version++;
 	presence_log_note(m->app->presence_log, m->node, p);
-	return mirror_table_apply(&m->table, p, mirror_list_running(m->list));
+	if (!mirror_table_apply(&m->table, p, mirror_list_running(m->list)))
+		return false;
+	if (newer && m->watcher.presence != NULL)
+		m->watcher.presence(m->watcher.arg, p);
+	return true;
 }
 
 /* ---- unknown and known ------------------------------------------------------------------- */
@@ -81,6 +89,8 @@ static void note_hearing(struct mirror *m)
 	m->version++;
 	log_info("mirror", "node=%s %s objects=%zu", m->node,
 		 hears ? "agrees with the broker" : "cannot be heard", m->table.entries.len);
+	if (m->watcher.hearing != NULL)
+		m->watcher.hearing(m->watcher.arg);
 }
 
 static void lose(struct mirror *m)
@@ -340,6 +350,11 @@ void mirror_get(const struct mirror *m, const struct worker_id *id, struct prese
 		*out = *known;
 	else
 		out->state = PRESENCE_OFFLINE;
+}
+
+void mirror_set_watcher(struct mirror *m, const struct mirror_watcher *w)
+{
+	m->watcher = w != NULL ? *w : (struct mirror_watcher){0};
 }
 
 uint64_t mirror_version(const struct mirror *m)

@@ -25,6 +25,14 @@ struct mirror;
 struct mirror *mirror_new(struct app *app, struct err *e) MUST_CHECK;
 void mirror_free(struct mirror *m); /* NULL is fine */
 
+/* Who wants to hear of what changes here. */
+struct mirror_watcher {
+	void (*presence)(void *arg, const struct presence *p); /* newer than what was known */
+	void (*hearing)(void *arg); /* mirror_hears() says something else now */
+	void *arg;
+};
+void mirror_set_watcher(struct mirror *m, const struct mirror_watcher *w); /* NULL: none */
+
 /* True while the mirror agrees with the plugin. */
 bool mirror_hears(const struct mirror *m);
 

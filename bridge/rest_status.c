@@ -3,6 +3,7 @@
  * allocation per row. */
 #include "bridge/app.h"
 #include "bridge/cursor.h"
+#include "bridge/event.h"
 #include "bridge/mirror.h"
 #include "bridge/routes.h"
 #include "bridge/worker_body.h"
@@ -55,11 +56,6 @@ static void write_rows(struct jwrite *w, const char *key, struct worker_list *li
 /* ---- headers ------------------------------------------------------------------------------
  */
 
-static void watch_cursor(const struct app *app, char out[CURSOR_TEXT_SIZE])
-{
-	watch_cursor_print(mirror_node(app->mirror), mirror_position(app->mirror), out);
-}
-
 static void add_next_link(struct request *rq, const struct worker_list *list)
 {
 	char cursor[CURSOR_TEXT_SIZE];
@@ -100,7 +96,7 @@ enum err_code rest_worker_list(struct request *rq, struct err *e)
 	struct buf body;
 
 	if (worker_list_begin(&list, rq, e) == ERR_OK) {
-		watch_cursor(rq->app, cursor);
+		events_cursor(rq->app->events, cursor);
 		buf_init(&body, HTTP_ANSWER_MAX);
 		jwrite_begin(&w, &body);
 		write_rows(&w, NULL, &list, write_record);
@@ -119,7 +115,7 @@ static void respond_status(struct request *rq, struct worker_list *list)
 	struct jwrite w;
 	struct buf body;
 
-	watch_cursor(rq->app, cursor);
+	events_cursor(rq->app->events, cursor);
 	buf_init(&body, HTTP_ANSWER_MAX);
 	if (list->limit == 0) /* otherwise it would grow, and be copied, a dozen times */
 		buf_reserve(&body, roster_len(rq->app->roster) * STATUS_ROW_BYTES);

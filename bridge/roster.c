@@ -15,6 +15,7 @@ struct roster {
 	struct roster_sync *sync;
 	void (*news)(void *arg, const struct worker_id *id); /* may be NULL */
 	void *news_arg;
+	struct roster_watcher watcher;
 
 	/* Removed by us since the last reading: an older reading that is still under way must
 	 * not bring them back. */
@@ -89,6 +90,23 @@ void roster_free(struct roster *r)
 	free(r->order);
 	free(r->removed);
 	free(r);
+}
+
+void roster_set_watcher(struct roster *r, const struct roster_watcher *w)
+{
+	r->watcher = w != NULL ? *w : (struct roster_watcher){0};
+}
+
+static void tell_removed(struct roster *r, const struct record *record)
+{
+	if (r->watcher.removed != NULL)
+		r->watcher.removed(r->watcher.arg, record);
+}
+
+static void tell_reported(struct roster *r, struct record *record)
+{
+	if (r->watcher.reported != NULL)
+		r->watcher.reported(r->watcher.arg, record);
 }
 
 void roster_refresh(struct roster *r)
@@ -234,13 +252,16 @@ enum err_code roster_put(struct roster *r, struct record **record, struct err *e
 	if (old != NULL) {
 		keep_latest(old, new);
 		take_out(r, old);
-		record_free(old);
 	}
 	if (!reserve(r) || !htab_add(&r->by_id, new)) {
+		record_free(old);
 		record_free(new);
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	}
 	put_in(r, new);
+	if (r->watcher.put != NULL)
+		r->watcher.put(r->watcher.arg, new, old);
+	record_free(old);
 	return ERR_OK;
 }
 
@@ -269,6 +290,7 @@ void roster_remove(struct roster *r, const struct worker_id *id, int64_t revisio
 	if (record == NULL)
 		return;
 	take_out(r, record);
+	tell_removed(r, record);
 	record_free(record);
 }
 
@@ -297,6 +319,7 @@ void roster_drop_doubted(struct roster *r)
 		if (record->revision >= 0)
 			continue;
 		take_out(r, record);
+		tell_removed(r, record);
 		record_free(record);
 	}
 }
@@ -318,6 +341,7 @@ void roster_set_latest(struct roster *r, const struct worker_id *id, struct metr
 	record->latest.rate = m->rate;
 	record->latest.received_ms = m->received_ms;
 	changed(r, record);
+	tell_reported(r, record);
 	if (m->engine_status[0] != '\0')
 		roster_set_engine_status(r, id, m->engine_status, m->engine_status_ms);
 }
@@ -332,6 +356,7 @@ void roster_set_engine_status(struct roster *r, const struct worker_id *id, cons
 	strncpy(record->latest.engine_status, status, sizeof(record->latest.engine_status) - 1);
 	record->latest.engine_status_ms = at_ms;
 	changed(r, record);
+	tell_reported(r, record);
 }
 
 void roster_set_news(struct roster *r, void (*news)(void *arg, const struct worker_id *id),

@@ -44,6 +44,7 @@ struct record {
 	int64_t renewal_failure_ms;
 	int64_t revision; /* n of its last change */
 	struct metric_latest latest;
+	bool event_due; /* event.c's: its latest report is about to be told */
 
 	/* What status answers say of it besides the connection, as JSON text: made when it is
 	 * first needed, dropped by every change. The first head_len bytes stand before the
@@ -57,6 +58,16 @@ struct roster;
 
 struct roster *roster_new(struct app *app, struct err *e) MUST_CHECK;
 void roster_free(struct roster *r); /* NULL is fine */
+
+/* Who wants to hear of what changes here. */
+struct roster_watcher {
+	/* `before` NULL: it is new here. */
+	void (*put)(void *arg, const struct record *record, const struct record *before);
+	void (*removed)(void *arg, const struct record *record);
+	void (*reported)(void *arg, struct record *record); /* a report, or its engine status */
+	void *arg;
+};
+void roster_set_watcher(struct roster *r, const struct roster_watcher *w); /* NULL: none */
 
 /* Reads what changed now rather than within a second. */
 void roster_refresh(struct roster *r);

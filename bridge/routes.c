@@ -24,6 +24,8 @@ const struct route routes[] = {
 	{HTTP_DELETE, "/keys/{key}",                         SCOPE_ADMIN,     rest_key_delete      },
 	{HTTP_GET,    "/audit",			      SCOPE_ADMIN,     rest_audit           },
 
+	{HTTP_GET,    "/events",                             SCOPE_READ,      rest_events          },
+
 	{HTTP_GET,    "/workers",                            SCOPE_READ,      rest_worker_list     },
 	{HTTP_POST,   "/workers",                            SCOPE_WORKERS,   rest_worker_create   },
 	{HTTP_GET,    "/workers/status",                     SCOPE_READ,      rest_worker_status   },

@@ -48,6 +48,9 @@ enum err_code rest_worker_get(struct request *rq, struct err *e);
 enum err_code rest_worker_change(struct request *rq, struct err *e);
 enum err_code rest_worker_delete(struct request *rq, struct err *e);
 
+/* rest_event.c */
+enum err_code rest_events(struct request *rq, struct err *e);
+
 /* rest_status.c */
 enum err_code rest_worker_list(struct request *rq, struct err *e);
 enum err_code rest_worker_status(struct request *rq, struct err *e);

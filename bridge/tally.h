@@ -25,6 +25,8 @@ struct prom;
 	X(RESULTS_DROPPED, "results_dropped",                                                  \
 	  "command results dropped, to be repeated by the worker")                             \
 	X(AUDIT_DROPPED, "audit_dropped", "rows of the audit trail that were not recorded")    \
+	X(LISTENERS_DROPPED, "listeners_dropped",                                              \
+	  "event streams ended because their client was too slow")                             \
 	X(MESSAGES_STRAY, "messages_stray", "messages of workers on topics that nobody serves")
 
 enum tally {

@@ -128,9 +128,8 @@ void worker_write_metrics(struct jwrite *w, const char *json)
 	jwrite_raw(w, "metrics", json, strlen(json));
 }
 
-void worker_write_fields(struct jwrite *w, const struct record *k, const struct presence *p)
+void worker_write_record(struct jwrite *w, const struct record *k)
 {
-	jwrite_str(w, "id", k->id.text);
 	jwrite_str(w, "name", k->name);
 	jwrite_array(w, "tags");
 	for (size_t i = 0; i < k->tags_len; i++)
@@ -138,9 +137,15 @@ void worker_write_fields(struct jwrite *w, const struct record *k, const struct 
 	jwrite_array_end(w);
 	jwrite_str(w, "status", worker_status_name(k->status));
 	jwrite_time(w, "token_expires_at", k->token_expires_ms);
-	worker_write_connected(w, "is_connected", p);
-	jwrite_str(w, "state", presence_state_name(p->state));
 	jwrite_time(w, "created_at", k->created_ms);
 	jwrite_str(w, "renewal_failure_reason", k->renewal_failure_reason);
 	jwrite_time(w, "renewal_failure_at", k->renewal_failure_ms);
+}
+
+void worker_write_fields(struct jwrite *w, const struct record *k, const struct presence *p)
+{
+	jwrite_str(w, "id", k->id.text);
+	worker_write_record(w, k);
+	worker_write_connected(w, "is_connected", p);
+	jwrite_str(w, "state", presence_state_name(p->state));
 }

@@ -18,6 +18,12 @@ void worker_read_tags(struct jread *r, struct worker_change *out);
 /* The record's fields, with what the mirror says about the connection. */
 void worker_write_fields(struct jwrite *w, const struct record *k, const struct presence *p);
 
+/* The record's own fields alone, but its id. */
+void worker_write_record(struct jwrite *w, const struct record *k);
+
+/* An object of its latest report and engine status. Keeps what it can for the next time in k. */
+void worker_write_report(struct jwrite *w, struct record *k);
+
 /* A row of the status answer. Keeps what it can for the next time in k. */
 void worker_write_status(struct jwrite *w, struct record *k, const struct presence *p,
 			 int64_t now_ms);

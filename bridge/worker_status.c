@@ -51,6 +51,19 @@ static bool make_text(struct record *k)
 	return k->status_text != NULL;
 }
 
+void worker_write_report(struct jwrite *w, struct record *k)
+{
+	if (k->status_text == NULL && !make_text(k)) {
+		w->out->failed = true;
+		return;
+	}
+	jwrite_object(w, NULL);
+	jwrite_str(w, "worker_id", k->id.text);
+	jwrite_raw(w, NULL, k->status_text + k->status_head_len,
+		   k->status_len - k->status_head_len);
+	jwrite_object_end(w);
+}
+
 static void write_age(struct jwrite *w, int64_t received_ms, int64_t now_ms)
 {
 	const int64_t age_ms = now_ms > received_ms ? now_ms - received_ms : 0;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* event_listener.h - event.c's view of its listeners, and theirs of it. Thread: loop. */
+#pragma once
+
+#include "bridge/event.h"
+#include "protocol/buf.h"
+
+struct event_listeners;
+
+struct event_listeners *event_listeners_new(struct events *events); /* NULL: out of memory */
+void event_listeners_free(struct event_listeners *all);             /* NULL is fine */
+
+/* Wakes those for whom there is something. */
+void event_listeners_wake(struct event_listeners *all);
+
+/* Once a second: signs of life are due, and who may no longer listen is dismissed. */
+void event_listeners_check(struct event_listeners *all);
+
+/* An event was lost: all of them are told to list again. */
+void event_listeners_lose(struct event_listeners *all);
+
+/* Event n; NULL where it is gone or still to come. */
+const struct event *events_at(const struct events *events, uint64_t n);
+
+/* Writes event n's text if it has none yet. False: there is nothing to tell any more. */
+bool events_write(struct events *events, uint64_t n);
+uint64_t events_newest(const struct events *events);
+void events_cursor_at(const struct events *events, uint64_t n, char out[CURSOR_TEXT_SIZE]);
+
+/* False: what follows this cursor is not there. */
+bool events_resume(const struct events *events, const char *cursor, uint64_t *n);
+
+/* Writes how broker and database are. */
+void events_health(struct events *events, struct buf *out);
+struct event_listeners *events_listeners(struct events *events);
