@@ -90,13 +90,13 @@ static void on_presence(void *arg, const struct presence *p)
 
 /* ---- health ------------------------------------------------------------------------------ */
 
-static void write_health(struct events *ev, struct buf *out)
+void events_health(const struct events *ev, struct buf *out)
 {
 	struct jwrite w;
 
 	begin(&w, out);
-	jwrite_bool(&w, "broker", ev->broker);
-	jwrite_bool(&w, "database", ev->database);
+	jwrite_bool(&w, "broker", mirror_hears(ev->app->mirror));
+	jwrite_bool(&w, "database", db_pool_healthy(ev->app->db));
 	jwrite_object_end(&w);
 }
 
@@ -111,7 +111,7 @@ static void check_health(struct events *ev)
 		return;
 	ev->broker = broker;
 	ev->database = database;
-	write_health(ev, &out);
+	events_health(ev, &out);
 	add(ev, EVENT_HEALTH, NULL, &out);
 }
 
@@ -295,11 +295,6 @@ bool events_resume(const struct events *ev, const char *text, uint64_t *n)
 		return false;
 	*n = cursor.n;
 	return true;
-}
-
-void events_health(struct events *ev, struct buf *out)
-{
-	write_health(ev, out);
 }
 
 struct event_listeners *events_listeners(struct events *ev)

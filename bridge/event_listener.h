@@ -31,5 +31,5 @@ void events_cursor_at(const struct events *events, uint64_t n, char out[CURSOR_T
 bool events_resume(const struct events *events, const char *cursor, uint64_t *n);
 
 /* Writes how broker and database are. */
-void events_health(struct events *events, struct buf *out);
+void events_health(const struct events *events, struct buf *out);
 struct event_listeners *events_listeners(struct events *events);

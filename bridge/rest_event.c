@@ -5,6 +5,7 @@
 #include "bridge/event.h"
 #include "bridge/http_stream.h"
 #include "bridge/routes.h"
+#include "protocol/log.h"
 
 #include <stdlib.h>
 #include <string.h>
