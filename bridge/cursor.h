@@ -26,7 +26,8 @@ bool audit_cursor_parse(const char *text, struct audit_cursor *out);
 
 #define EVENT_INSTANCE_MAX 16 /* hexadecimal digits */
 
-/* From where to watch: the last event, of one process of the bridge, that an answer contains. */
+/* From where to watch: the last event, of one process of the bridge, that an answer contains.
+ */
 struct watch_cursor {
 	char instance[EVENT_INSTANCE_MAX + 1];
 	uint64_t n;

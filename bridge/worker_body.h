@@ -21,7 +21,8 @@ void worker_write_fields(struct jwrite *w, const struct record *k, const struct 
 /* The record's own fields alone, but its id. */
 void worker_write_record(struct jwrite *w, const struct record *k);
 
-/* An object of its latest report and engine status. Keeps what it can for the next time in k. */
+/* An object of its latest report and engine status. Keeps what it can for the next time in k.
+ */
 void worker_write_report(struct jwrite *w, struct record *k);
 
 /* A row of the status answer. Keeps what it can for the next time in k. */
