@@ -43,16 +43,37 @@ static size_t *count_of(struct audit *a, const struct queued *q)
 
 /* ---- into the database ------------------------------------------------------------------- */
 
-static enum err_code write_all(struct db *db, const struct audit_row *const rows[], size_t len,
-			       struct err *e)
+struct batch {
+	const struct audit_row *const *rows;
+	size_t len;
+};
+
+static enum err_code add_rows(struct db *db, void *arg, struct err *e)
 {
-	enum err_code code = store_audit_add_all(db, rows, len, e);
+	const struct batch *b = arg;
+
+	return store_audit_add_all(db, b->rows, b->len, e);
+}
+
+static enum err_code write_rows(struct db *db, const struct audit_row *const rows[], size_t len,
+				struct err *e)
+{
+	struct batch b = {rows, len};
+
+	return db_transaction(db, add_rows, &b, e);
+}
+
+/* Fails only where it may go well in a while. */
+static enum err_code write_batch(struct db *db, const struct audit_row *const rows[],
+				 size_t len, struct err *e)
+{
+	enum err_code code = write_rows(db, rows, len, e);
 
 	if (code == ERR_OK || code == ERR_DATABASE_UNAVAILABLE)
 		return code;
 	/* One that can never be stored must not take the others with it. */
 	for (size_t i = 0; i < len; i++) {
-		code = store_audit_add_all(db, &rows[i], 1, e);
+		code = write_rows(db, &rows[i], 1, e);
 		if (code == ERR_DATABASE_UNAVAILABLE)
 			return code;
 		if (code != ERR_OK) {
@@ -72,7 +93,7 @@ static enum err_code work(struct db *db, void *arg, struct err *e)
 
 	for (const struct queued *q = a->batch; q != NULL; q = q->next)
 		rows[len++] = &q->row;
-	return write_all(db, rows, len, e);
+	return write_batch(db, rows, len, e);
 }
 
 static void free_list(struct queued *q)

@@ -2,13 +2,12 @@
 #include "bridge/store_audit.h"
 
 #include "bridge/stmt.h"
-#include "protocol/buf.h"
+#include "bridge/stmt_bulk.h"
 #include "protocol/clock.h"
-#include "protocol/jwrite.h"
+#include "protocol/util.h"
 
 #include <string.h>
 
-#define ROWS_BYTES ((size_t)16 * 1024 * 1024)
 #define FOREVER_MS INT64_C(253402300799000) /* the end of year 9999 */
 
 static const char sql_add[] =
@@ -16,18 +15,13 @@ static const char sql_add[] =
 	"detail, count) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /* Not IGNORE, which would store what does not fit as something else. */
-static const char sql_add_all[] =
-	"INSERT INTO token_log (worker_id, at, event, code, actor, address, request_id, "
-	"detail, "
-	"count, seen) SELECT r.worker_id, r.at, r.event, r.code, r.actor, r.address, "
-	"r.request_id, r.detail, r.count, UNHEX(r.seen) FROM JSON_TABLE(?, '$[*]' COLUMNS ("
-	"worker_id VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[0]', "
-	"at DATETIME(3) PATH '$[1]', event VARCHAR(32) PATH '$[2]', code VARCHAR(32) PATH "
-	"'$[3]', "
-	"actor VARCHAR(64) PATH '$[4]', address VARCHAR(64) PATH '$[5]', "
-	"request_id VARCHAR(32) PATH '$[6]', detail LONGTEXT PATH '$[7]', count INT PATH "
-	"'$[8]', "
-	"seen CHAR(32) PATH '$[9]')) r ON DUPLICATE KEY UPDATE detail = VALUES(detail)";
+static const char sql_add_all[] = "INSERT INTO token_log (worker_id, at, event, code, actor, "
+				  "address, request_id, detail, "
+				  "count, seen) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, UNHEX(?)) "
+				  "ON DUPLICATE KEY UPDATE detail = VALUES(detail)";
+static const enum bulk_type add_all_types[] = {BULK_TEXT, BULK_TIME, BULK_TEXT, BULK_TEXT,
+					       BULK_TEXT, BULK_TEXT, BULK_TEXT, BULK_TEXT,
+					       BULK_I64,  BULK_TEXT};
 
 /* Served by token_log_by_worker and token_log_by_time, both of which end with the id: read from
  * the newest on until the page is full. */
@@ -58,54 +52,39 @@ enum err_code store_audit_add(struct db *db, const struct audit_row *row, struct
 	return stmt_end(q, e);
 }
 
-/* As MariaDB reads a DATETIME: RFC 3339 without its "Z". */
-static void write_time(struct jwrite *w, int64_t unix_ms)
+static void add_text(struct bulk *b, const char *text)
 {
-	char text[CLOCK_TEXT_SIZE];
-
-	clock_format(unix_ms, text);
-	jwrite_strn(w, NULL, text, strcspn(text, "Z"));
+	bulk_text(b, text, text != NULL ? strlen(text) : 0);
 }
 
-static void write_row(struct jwrite *w, const struct audit_row *row)
+static void add_row(struct bulk *b, const struct audit_row *row)
 {
-	jwrite_array(w, NULL);
-	jwrite_str(w, NULL, row->worker_id);
-	write_time(w, row->at_ms);
-	jwrite_str(w, NULL, row->event);
-	jwrite_str(w, NULL, row->code);
-	jwrite_str(w, NULL, row->actor);
-	jwrite_str(w, NULL, row->address);
-	jwrite_str(w, NULL, row->request_id);
-	jwrite_str(w, NULL, row->detail);
-	jwrite_i64(w, NULL, row->count);
-	jwrite_str(w, NULL, row->seen);
-	jwrite_array_end(w);
+	add_text(b, row->worker_id);
+	bulk_time(b, row->at_ms);
+	add_text(b, row->event);
+	add_text(b, row->code);
+	add_text(b, row->actor);
+	add_text(b, row->address);
+	add_text(b, row->request_id);
+	add_text(b, row->detail);
+	bulk_i64(b, row->count);
+	add_text(b, row->seen);
 }
 
 enum err_code store_audit_add_all(struct db *db, const struct audit_row *const rows[],
 				  size_t len, struct err *e)
 {
-	struct buf text;
+	struct bulk *b = bulk_new(add_all_types, ARRAY_LEN(add_all_types), (unsigned)len);
 	struct stmt *q;
-	struct jwrite w;
 
-	buf_init(&text, ROWS_BYTES);
-	jwrite_begin(&w, &text);
-	jwrite_array(&w, NULL);
-	for (size_t i = 0; i < len; i++)
-		write_row(&w, rows[i]);
-	jwrite_array_end(&w);
-	if (text.failed) {
-		buf_fini(&text);
+	if (b == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	}
+	for (size_t i = 0; i < len; i++)
+		add_row(b, rows[i]);
 	q = stmt_begin(db, sql_add_all);
-	stmt_bytes(q, text.data, text.len);
-	stmt_exec(q);
-	(void)(stmt_end(q, e) == ERR_OK);
-	buf_fini(&text);
-	return e->code;
+	stmt_bulk(q, b);
+	bulk_free(b);
+	return stmt_end(q, e);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */

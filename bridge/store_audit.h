@@ -36,7 +36,7 @@ struct audit_row {
 enum err_code store_audit_add(struct db *db, const struct audit_row *row,
 			      struct err *e) MUST_CHECK;
 
-/* Many at once, by one statement, with `at_ms` and `count` given. Of those with the same `seen`
+/* Many at once, in one transaction, with `at_ms` and `count` given. Of those with the same `seen`
  * one stays, with the newest `detail`. */
 enum err_code store_audit_add_all(struct db *db, const struct audit_row *const rows[],
 				  size_t len, struct err *e) MUST_CHECK;

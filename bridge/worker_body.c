@@ -5,7 +5,6 @@
 #include <string.h>
 
 #define NAME_MIN 3
-#define TAG_MAX 64
 
 static size_t count_characters(const char *s, size_t len)
 {
@@ -50,7 +49,7 @@ void worker_read_name(struct jread *r, struct worker_change *out)
 		err_set(r->e, ERR_OUT_OF_MEMORY, NULL);
 }
 
-static bool is_tag(const char *tag)
+bool worker_tag_valid(const char *tag)
 {
 	const size_t len = strlen(tag);
 
@@ -71,10 +70,9 @@ static const char *read_tag(struct jread *r, struct json_object *value,
 		return NULL;
 	}
 	tag = json_object_get_string(value);
-	if (strlen(tag) != (size_t)json_object_get_string_len(value) || !is_tag(tag)) {
-		jread_fail(r, "tags",
-			   "[%zu] must have 1 to %d of the characters A-Z a-z 0-9 _ . : = -",
-			   out->tags_len, TAG_MAX);
+	if (strlen(tag) != (size_t)json_object_get_string_len(value) ||
+	    !worker_tag_valid(tag)) {
+		jread_fail(r, "tags", "[%zu] must have " TAG_FORM, out->tags_len);
 		return NULL;
 	}
 	for (size_t i = 0; i < out->tags_len; i++)

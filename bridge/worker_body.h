@@ -12,7 +12,12 @@
  * NULL. Errors are r's. The result is the change's. */
 void worker_read_name(struct jread *r, struct worker_change *out);
 
-/* "tags": up to 32 different ones of [A-Za-z0-9_.:=-]{1,64}. */
+/* A tag is [A-Za-z0-9_.:=-]{1,64}; upper and lower case are different. */
+#define TAG_MAX 64
+#define TAG_FORM "1 to 64 of the characters A-Z a-z 0-9 _ . : = -"
+bool worker_tag_valid(const char *tag);
+
+/* "tags": up to WORKER_TAGS_MAX different ones. */
 void worker_read_tags(struct jread *r, struct worker_change *out);
 
 /* The record's fields, with what the mirror says about the connection. */

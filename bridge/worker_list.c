@@ -3,6 +3,7 @@
 
 #include "bridge/app.h"
 #include "bridge/mirror.h"
+#include "bridge/worker_body.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -40,6 +41,21 @@ static enum err_code read_statuses(struct worker_list *list, struct err *e)
 	}
 	if (list->statuses == 0)
 		list->statuses = ~0u;
+	return ERR_OK;
+}
+
+static enum err_code read_tags(struct worker_list *list, struct err *e)
+{
+	const char *tag;
+
+	if (request_query_nth(list->rq, "tag", WORKER_TAGS_MAX) != NULL)
+		return err_set(e, ERR_INVALID_REQUEST, "tag: no worker has more than %d",
+			       WORKER_TAGS_MAX);
+	while ((tag = request_query_nth(list->rq, "tag", list->tags_len)) != NULL) {
+		if (!worker_tag_valid(tag))
+			return err_set(e, ERR_INVALID_REQUEST, "tag: must have " TAG_FORM);
+		list->tags[list->tags_len++] = tag;
+	}
 	return ERR_OK;
 }
 
@@ -132,7 +148,8 @@ enum err_code worker_list_begin(struct worker_list *list, const struct request *
 	if (!roster_loaded(rq->app->roster))
 		return err_set(e, ERR_DATABASE_UNAVAILABLE, NULL);
 	if (request_query_only(rq, names, e) != ERR_OK || read_connected(list, e) != ERR_OK ||
-	    read_statuses(list, e) != ERR_OK || read_cursor(list, e) != ERR_OK ||
+	    read_statuses(list, e) != ERR_OK || read_tags(list, e) != ERR_OK ||
+	    read_cursor(list, e) != ERR_OK ||
 	    request_query_i64(rq, "limit", 0, 1, LIST_LIMIT_MAX, &list->limit, e) != ERR_OK ||
 	    pick_ids(list, e) != ERR_OK)
 		return e->code;
@@ -172,10 +189,8 @@ static bool has_tag(const struct record *record, const char *tag)
 
 static bool has_tags(const struct worker_list *list, const struct record *record)
 {
-	const char *tag;
-
-	for (size_t i = 0; (tag = request_query_nth(list->rq, "tag", i)) != NULL; i++)
-		if (!has_tag(record, tag))
+	for (size_t i = 0; i < list->tags_len; i++)
+		if (!has_tag(record, list->tags[i]))
 			return false;
 	return true;
 }

@@ -11,11 +11,13 @@
 
 struct worker_list {
 	const struct request *rq;
-	char *name;        /* lowercase; NULL: any. Owned */
-	int connected;     /* -1: any, 0, 1 */
-	unsigned statuses; /* 1u << status */
-	int64_t limit;     /* 0: all */
-	bool hears;        /* the mirror, now */
+	char *name;                        /* lowercase; NULL: any. Owned */
+	int connected;                     /* -1: any, 0, 1 */
+	unsigned statuses;                 /* 1u << status */
+	const char *tags[WORKER_TAGS_MAX]; /* it has all of them; the request's */
+	size_t tags_len;
+	int64_t limit; /* 0: all */
+	bool hears;    /* the mirror, now */
 
 	/* Where it stands: in the roster's order, or among the ids that were asked for. */
 	struct record **picked; /* owned; NULL: the whole roster */

@@ -427,3 +427,16 @@ def test_a_flood_of_refusals_is_summed(new_site):
     wait_until(lambda: len(observer.audit) >= 3000, 20, "everything was told")
     assert rows() < 1100
     observer.close()
+
+
+def test_one_row_that_cannot_be_stored_takes_no_other_with_it(new_site):
+    site = new_site()
+    observer = Observer(site.broker)
+    for code in ("INVALID_TOKEN", "\u00dcBEL", "TOKEN_EXPIRED"):
+        observer.client.publish("rollcall/v1/audit", json.dumps({
+            "code": code, "worker_id": None, "address": None, "count": 2, "client_id": "\ud83d\ude00",
+            "node": "test-node", "at": "2026-03-01T00:00:00.000Z"}), qos=1)
+    wait_until(lambda: {r["code"] for r in trail(site.rest, types="login_refused")} ==
+               {"INVALID_TOKEN", "TOKEN_EXPIRED"}, 5, "the others are stored")
+    assert {r["count"] for r in trail(site.rest, types="login_refused")} == {2}
+    observer.close()

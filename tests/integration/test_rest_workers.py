@@ -267,3 +267,34 @@ def test_kicking_one_session(site, rest):
     assert second.wire.wait_closed(1)
     first.wire.ping()
     assert rest.status_of(first.worker_id)["connected"] is True
+
+
+# ---- tags ------------------------------------------------------------------------------------
+
+
+def test_tags_find_workers_in_every_list(rest, mark):
+    tags = [f"{mark}:{n}" for n in range(32)]
+    all_of_them = rest.register(tags=tags).worker_id
+    some = rest.register(tags=tags[:2]).worker_id
+
+    def found(*wanted):
+        ids = [w["id"] for w in rest.get("/workers", tag=list(wanted))]
+        assert [w["worker_id"] for w in
+                rest.get("/workers/status", tag=list(wanted))["workers"]] == ids
+        return ids
+    assert found(tags[0]) == [all_of_them, some]
+    assert found(*tags) == [all_of_them]
+    assert found(tags[0], tags[0]) == [all_of_them, some]
+    assert found(tags[0].upper()) == []
+    rest.ok("PATCH", f"/workers/{some}", 200, json={"tags": [tags[31]]})
+    assert found(tags[0]) == [all_of_them] and found(tags[31]) == [all_of_them, some]
+
+
+@pytest.mark.parametrize("tags", [[""], ["a b"], ["a,b"], ["é"], ["x" * 65],
+                                  [f"t{n}" for n in range(33)]],
+                         ids=["empty", "blank", "comma", "letter", "long", "many"])
+def test_a_tag_that_no_worker_can_have_is_refused(rest, tags):
+    for path in ("/workers", "/workers/status"):
+        rest.fails("GET", path, 400, "INVALID_REQUEST", names="tag", params={"tag": tags})
+    rest.fails("POST", "/workers", 400, "INVALID_REQUEST", names="tags",
+               json={"name": "tagged", "tags": tags})
