@@ -88,14 +88,16 @@ struct stream *respond_stream(struct request *rq, unsigned status, const char *t
 	}
 	*s = (struct stream){.rh = rq->http, .bytes = *first};
 	*first = (struct buf){.max = first->max};
-	if (!http_attended(rq->http)) {
+	respond_header(rq, "Content-Type", type);
+	/* libmicrohttpd 0.9.75 sends the last chunk of an answer to HEAD, which then stands
+	 * before the next answer. */
+	if (!http_attended(rq->http) || strcmp(rq->http->method_text, "HEAD") == 0) {
 		stream_free(s);
 		respond_empty(rq, status);
 		return NULL;
 	}
 	s->source = *source;
 	rq->http->stream = s;
-	respond_header(rq, "Content-Type", type);
 	respond_empty(rq, status);
 	return s;
 }

@@ -18,8 +18,8 @@ struct stream_source {
 	void *arg;
 };
 
-/* Answers the request; takes the bytes of `first`, which may be empty. NULL: there is nobody to
- * answer (any more), and the source's functions are never called. */
+/* Answers the request; takes the bytes of `first`, which may be empty. NULL: nobody waits
+ * for a body (any more), and the source's functions are never called. */
 struct stream *respond_stream(struct request *rq, unsigned status, const char *type,
 			      const struct stream_source *source, struct buf *first);
 

@@ -30,7 +30,7 @@ static void make_secret(char out[KEY_SECRET_LEN + 1])
 	const size_t prefix = strlen(KEY_PREFIX);
 
 	randombytes_buf(random, sizeof(random));
-	memcpy(out, KEY_PREFIX, prefix);
+	snprintf(out, KEY_SECRET_LEN + 1, "%s", KEY_PREFIX);
 	sodium_bin2base64(out + prefix, KEY_SECRET_LEN + 1 - prefix, random, sizeof(random),
 			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	sodium_memzero(random, sizeof(random));

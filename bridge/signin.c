@@ -67,7 +67,7 @@ static void user_read(void *arg, struct err *e)
 		return;
 	}
 	if (e->code == ERR_NOT_FOUND)
-		s->user = (struct user_secret){0};
+		memset(&s->user, 0, sizeof(s->user));
 	s->job = (struct pwhash_job){
 		.password = s->password,
 		.check = true,

@@ -268,7 +268,7 @@ enum err_code user_make_first(struct db *db, const char *password, struct err *e
 {
 	struct token random;
 	int64_t users, admins;
-	bool added;
+	bool added = false;
 
 	if (store_user_count(db, &users, &admins, e) != ERR_OK || users > 0)
 		return e->code;
