@@ -3,7 +3,9 @@
 // A worker: connects, reports metrics, obeys engine_start and engine_stop.
 //
 //   npm install && node worker.js --url ws://HOST:9001 --id wrk_... --token tk_...
-// or ROLLCALL_WS_URL, ROLLCALL_WORKER_ID and ROLLCALL_WORKER_TOKEN.
+// or ROLLCALL_WS_URL, ROLLCALL_WORKER_ID and ROLLCALL_WORKER_TOKEN. A renewed token is kept in
+// WORKER_ID.token, which precedes the one that was given.
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import mqtt from 'mqtt'
 
@@ -29,10 +31,14 @@ const seen = new Set() // command ids, oldest first
 let results = [] // what the bridge has not acknowledged as stored
 let [engine, seq, attempt, stopping] = ['stopped', 0, 0, false]
 
+const tokenFile = `${given.id}.token`
+let tokens = [given.token] // the first is used
+if (existsSync(tokenFile)) tokens.unshift(readFileSync(tokenFile, 'ascii').trim())
+
 const client = mqtt.connect(url.href, {
   clientId: given.id,
   username: given.id,
-  password: given.token,
+  password: tokens[0],
   clean: true,
   keepalive: 20,
   reconnectPeriod: 0, // see 'close' below
@@ -60,6 +66,36 @@ function obey({ command_id: id, type, expires_at: expires }) {
   engine = engineAfter[type]
   publish('state', { engine_status: engine })
   answer(id, 'done', { result: { engine_status: engine } })
+}
+
+// Whole or not at all, and on the disk when this returns.
+function saveToken(token) {
+  const file = openSync(tokenFile + '.new', 'w', 0o600)
+  try {
+    writeSync(file, token + '\n')
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(tokenFile + '.new', tokenFile)
+}
+
+function useToken(token) {
+  tokens = [token, ...tokens.filter((other) => other !== token)]
+  client.options.password = token
+}
+
+// Saved first: once it is acknowledged the old one ends. The session goes on.
+function renew({ renewal_id, new_token, expires_at }) {
+  const ack = { success: true, renewal_id }
+  try {
+    saveToken(new_token)
+    useToken(new_token)
+    console.log(`token renewed until ${expires_at}`)
+  } catch (error) {
+    Object.assign(ack, { success: false, error: error.message })
+  }
+  publish('token/ack', ack)
 }
 
 function forget(commandId) {
@@ -92,10 +128,14 @@ client.on('message', (topic, payload) => {
   const body = JSON.parse(payload)
   if (name === 'commands' && body.command_id) obey(body)
   else if (name === 'results/ack') [...body.command_ids, ...(body.rejected ?? []).map((r) => r.command_id)].forEach(forget)
+  else if (name === 'token') renew(body)
   else if (name !== 'metrics/ack') console.log(`${name}: ${payload}`)
 })
 
-client.on('error', (error) => console.log(error.message))
+client.on('error', (error) => {
+  console.log(error.message)
+  if ([4, 5, 134, 135].includes(error.code)) useToken(tokens.at(-1)) // perhaps an operator has given a new one
+})
 client.on('close', () => {
   if (stopping) return
   // A fleet that lost its broker must not come back all at once.

@@ -1,8 +1,11 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-"""A worker: connects, reports metrics, obeys engine_start and engine_stop (paho-mqtt 1.6 or later)."""
+"""A worker: connects, reports metrics, obeys engine_start and engine_stop (paho-mqtt 1.6 or later).
+
+A renewed token is kept in WORKER_ID.token, which precedes the one that was given."""
 import argparse
 import collections
+import contextlib
 import datetime
 import json
 import os
@@ -24,8 +27,25 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc)
 
 
+def saved_token(path):
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="ascii") as file:
+        return file.read().strip()
+    return None
+
+
+def save_token(path, token):
+    """Whole or not at all, and on the disk when this returns."""
+    with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(token + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(path + ".new", path)
+
+
 class Worker:
     def __init__(self, url, worker_id, token):
+        self.token_file = worker_id + ".token"
+        self.tokens = list(filter(None, [saved_token(self.token_file), token]))  # the first is used
         self.url, self.id, self.topic = urls.urlsplit(url), worker_id, f"workers/{worker_id}/"
         self.engine, self.seq, self.attempt, self.next_report = "stopped", 0, 0, 0
         self.seen = collections.deque(maxlen=1000)  # command ids
@@ -33,7 +53,7 @@ class Worker:
         self.stopping = threading.Event()
         version = [mqtt.CallbackAPIVersion.VERSION2] if hasattr(mqtt, "CallbackAPIVersion") else []
         self.client = mqtt.Client(*version, client_id=worker_id, clean_session=True, transport="websockets")
-        self.client.username_pw_set(worker_id, token)
+        self.client.username_pw_set(worker_id, self.tokens[0])
         self.client.will_set(self.topic + "will", json.dumps({"reason": "the worker vanished"}), qos=1)
         self.client.ws_set_options(path=self.url.path.rstrip("/") or f"/ws/{worker_id}")
         self.client.on_connect, self.client.on_message = self.on_connect, self.on_message
@@ -43,6 +63,7 @@ class Worker:
 
     def on_connect(self, client, userdata, flags, code, *properties):
         if code != 0:
+            self.use_token(self.tokens[-1])  # perhaps an operator has given a new one
             return print(f"refused: {code}", flush=True)
         self.attempt = 0
         self.publish("state", {"engine_status": self.engine})
@@ -59,8 +80,25 @@ class Worker:
             for command_id in body["command_ids"] + [r["command_id"] for r in body.get("rejected", [])]:
                 stored = [r for r in self.results if r["command_id"] == command_id][:1]
                 self.results = [r for r in self.results if r not in stored]
+        elif name == "token":
+            self.renew(body)
         elif name != "metrics/ack":
             print(f"{name}: {body}", flush=True)
+
+    def use_token(self, token):
+        self.tokens = [token] + [other for other in self.tokens if other != token]
+        self.client.username_pw_set(self.id, token)
+
+    # Saved first: once it is acknowledged the old one ends. The session goes on.
+    def renew(self, message):
+        answer = {"success": True, "renewal_id": message["renewal_id"]}
+        try:
+            save_token(self.token_file, message["new_token"])
+            self.use_token(message["new_token"])
+            print(f"token renewed until {message['expires_at']}", flush=True)
+        except OSError as error:
+            answer.update(success=False, error=str(error))
+        self.publish("token/ack", answer)
 
     def obey(self, command):
         command_id, kind, expires = command["command_id"], command["type"], command.get("expires_at")
