@@ -250,6 +250,11 @@ static void on_sums(void *arg)
 	}
 }
 
+size_t audit_queued(const struct audit *a)
+{
+	return a->seen + a->others;
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 struct audit *audit_new(struct app *app, struct err *e)

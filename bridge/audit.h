@@ -21,3 +21,6 @@ void audit_put_refusal(struct audit *a, const struct audit_row *row);
 
 /* One that is not worth a row of its own, summed with its like. */
 void audit_count_refusal(struct audit *a, const char *event, const char *code, int64_t count);
+
+/* Rows that wait. */
+size_t audit_queued(const struct audit *a);

@@ -4,6 +4,7 @@
 #include "bridge/exposition.h"
 
 #include "bridge/app.h"
+#include "bridge/audit.h"
 #include "bridge/broker.h"
 #include "bridge/command_figures.h"
 #include "bridge/control.h"
@@ -84,6 +85,13 @@ static void expose_commands(const struct app *app, struct prom *p)
 	command_figures_expose(p);
 }
 
+static void expose_audit(const struct app *app, struct prom *p)
+{
+	prom_gauge(p, "rollcall_audit_queue",
+		   "Rows of the audit trail that wait for the database",
+		   (double)audit_queued(app->audit));
+}
+
 static bool route_name(size_t route, const char **method, const char **pattern)
 {
 	static const char *const methods[] = {[HTTP_GET] = "GET",
@@ -111,8 +119,9 @@ static void expose_process(const struct app *app, struct prom *p)
 }
 
 static void (*const parts[])(const struct app *app, struct prom *p) = {
-	expose_process,   expose_workers,  expose_mirror,  expose_broker,   expose_control,
-	expose_directory, expose_database, expose_metrics, expose_commands, expose_traffic,
+	expose_process,  expose_workers,   expose_mirror,   expose_broker,
+	expose_control,  expose_directory, expose_database, expose_metrics,
+	expose_commands, expose_traffic,   expose_audit,
 };
 
 void exposition_write(const struct app *app, struct json_object *stats, struct buf *out)

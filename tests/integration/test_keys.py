@@ -8,7 +8,8 @@ import time
 import pytest
 
 from harness.bridge import Bridge
-from harness.people import key_of, new_name, with_key
+from harness.listener import Listener
+from harness.people import Person, key_of, new_name, with_key
 from harness.wait import wait_until
 
 
@@ -120,7 +121,19 @@ def test_a_deleted_key_ends_everywhere_within_a_second(new_directory, site, rest
 def test_a_key_expires(key):
     user = key("read", expires_at=later(1.5))
     user.get("/workers")
+    stream = Listener(user)
     wait_until(lambda: user.request("GET", "/workers").status_code == 401, 5, "the key expired")
+    assert stream.ended.wait(1)
+    stream.close()
+
+
+def test_a_stream_ends_with_its_key(rest, key):
+    user = key("read")
+    stream = Listener(user)
+    since = time.monotonic()
+    rest.ok("DELETE", f"/keys/{user.body['id']}", 200)
+    assert stream.ended.wait(5) and time.monotonic() - since < 1.0
+    stream.close()
 
 
 def test_use_is_noted_to_the_minute(site, rest, key):
@@ -183,7 +196,6 @@ def test_a_key_that_is_not_there_is_not_deleted(rest, key_id):
 
 
 def test_whoever_deletes_a_user_learns_of_their_keys(rest, site):
-    from harness.people import Person
     someone = Person(rest, "admin")
     body = key_of(someone.rest, "read")
     assert rest.ok("DELETE", f"/users/{someone.name}", 200)["keys_left"] == 1
