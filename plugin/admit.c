@@ -78,6 +78,13 @@ enum refusal admit_worker(struct directory *d, const struct connset *set,
 	return refusal != ADMITTED ? refusal : check_session(set, login, id);
 }
 
+bool refusal_of_stranger(enum refusal refusal)
+{
+	return refusal == REFUSED_WORKER_NOT_FOUND || refusal == REFUSED_WORKER_REVOKED ||
+	       refusal == REFUSED_INVALID_TOKEN || refusal == REFUSED_TOKEN_MISMATCH ||
+	       refusal == REFUSED_TOKEN_EXPIRED;
+}
+
 bool admit_is_worker_client_id(struct directory *d, const char *client_id, struct worker_id *id)
 {
 	const char *suffix;

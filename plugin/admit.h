@@ -16,7 +16,8 @@
 	X(PERSISTENT_SESSION)                                                                  \
 	X(KEEPALIVE_REFUSED)                                                                   \
 	X(TRANSPORT_REFUSED)                                                                   \
-	X(TOO_MANY_SESSIONS)
+	X(TOO_MANY_SESSIONS)                                                                   \
+	X(RATE_LIMITED)
 
 enum refusal {
 	ADMITTED,
@@ -33,6 +34,9 @@ const char *refusal_name(enum refusal refusal);
 enum refusal admit_worker(struct directory *d, const struct connset *set,
 			  const struct login *login, struct worker_id *id,
 			  struct dir_token *token);
+
+/* True for a refusal that leaves open who it was: somebody may be guessing. */
+bool refusal_of_stranger(enum refusal refusal);
 
 /* True if the client id is one of a worker's, so that nobody else may use it: a login with it
  * would throw the worker's session out. *id gets the worker. */

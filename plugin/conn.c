@@ -41,7 +41,9 @@ static void follow_grace(struct connset *set, struct conn *conn, enum presence_s
 
 void conn_save(struct connset *set, struct conn *conn)
 {
-	struct object object = {.generation = conn->generation, .reserved = conn->reserved};
+	struct object object = {.generation = conn->generation,
+				.reserved = conn->reserved,
+				.connects_full_us = conn->connects_full_us};
 	bool was_unsaved = conn->unsaved;
 	struct err e;
 

@@ -136,7 +136,10 @@ struct conn {
 	/* From here to the end: what hibernation keeps, as it stands. */
 	struct conn_event last;
 	int64_t generation, reserved;
-	int live; /* sessions that are LIVE or CLOSING */
+	int64_t connects_full_us;  /* limits.h, in Unix time: kept in storage */
+	int64_t publishes_full_us; /* limits.h */
+	int64_t limit_told_us;     /* when it last got a notice that it publishes too much */
+	int live;                  /* sessions that are LIVE or CLOSING */
 	struct worker_id id;
 };
 
@@ -194,10 +197,15 @@ bool connset_presence(struct connset *set, const struct worker_id *id, struct pr
  * was not told to us. */
 void session_reused(struct connset *set, const void *client);
 
-/* Starts a PENDING session. */
+/* Starts a PENDING session. ERR_RATE_LIMITED: the worker connects too often; its sessions stay
+ * as they are. */
 enum err_code session_admit(struct connset *set, const struct worker_id *id,
 			    const struct login *login, const struct dir_token *token,
 			    struct err *e) MUST_CHECK;
+
+/* The worker publishes a message. False: one too many, and the session has been told so if that
+ * is not a minute ago. */
+bool session_may_publish(struct connset *set, struct session *s);
 
 /* PENDING to LIVE; nothing in other states. A live session with the same client id is taken
  * over: the broker closes it, and no offline shows in between. */

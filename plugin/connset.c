@@ -273,6 +273,7 @@ bool conn_restore(struct connset *set, struct conn *conn)
 					 .disconnected_since_ms = p->disconnected_since_ms};
 	conn->detail = p->detail[0] != '\0' ? strdup(p->detail) : NULL;
 	conn->reserved = object.reserved;
+	conn->connects_full_us = object.connects_full_us;
 	conn->generation = object.generation;
 	if (p->pos.boot < set->publish->boot)
 		conn->generation = object.reserved > set->generation_floor

@@ -13,6 +13,7 @@
 
 #define CORRELATION_MAX 256
 #define CLIENTS_MAX 1000
+#define MESSAGE_WORK_MAX 2000  /* entries gone through for one message: some 10 ms */
 #define WAITING_MAX_US 5000000 /* then a record that is not durable is an error */
 
 struct control_client {
@@ -33,18 +34,19 @@ struct control_answer {
 static const struct {
 	const char *name;
 	control_f handler;
+	int work; /* to begin with; handlers that go through many entries add those */
 } commands[CONTROL_COMMANDS] = {
-	{"listConnections", control_list_connections },
-	{"getConnection",   control_get_connection   },
-	{"send",            control_send             },
-	{"disconnect",      control_disconnect       },
-	{"putWorkers",      control_put_workers      },
-	{"deleteWorkers",   control_delete_workers   },
-	{"getDirectory",    control_get_directory    },
-	{"listTokenProofs", control_list_token_proofs},
-	{"beginSync",       control_begin_sync       },
-	{"endSync",         control_end_sync         },
-	{"getStats",        control_get_stats        },
+	{"listConnections", control_list_connections,  1 },
+	{"getConnection",   control_get_connection,    1 },
+	{"send",            control_send,              1 },
+	{"disconnect",      control_disconnect,        1 },
+	{"putWorkers",      control_put_workers,       1 },
+	{"deleteWorkers",   control_delete_workers,    1 },
+	{"getDirectory",    control_get_directory,     1 },
+	{"listTokenProofs", control_list_token_proofs, 1 },
+	{"beginSync",       control_begin_sync,        1 },
+	{"endSync",         control_end_sync,          1 },
+	{"getStats",        control_get_stats,         50},
 };
 
 const char *control_command_name(unsigned position)
@@ -199,24 +201,42 @@ void control_answer_part(struct control *c, const struct control_route *route,
 
 /* ---- dispatch ---- */
 
-static control_f find_handler(const char *name)
+static control_f find_handler(const char *name, int *work)
 {
 	for (unsigned i = 0; i < CONTROL_COMMANDS; i++)
 		if (strcmp(commands[i].name, name) == 0) {
 			stats_label(STAT_CONTROL_COMMANDS, i, 1);
+			*work = commands[i].work;
 			return commands[i].handler;
 		}
 	return NULL;
 }
 
+bool control_spend(struct control_call *call, int64_t work)
+{
+	if (work <= *call->work_left) {
+		*call->work_left -= work;
+		return true;
+	}
+	stats_label(STAT_LIMITED, LIMIT_COMMANDS, 1);
+	err_set(call->e, ERR_RATE_LIMITED,
+		"too much for one message: it may touch %d entries in all", MESSAGE_WORK_MAX);
+	return false;
+}
+
 /* Runs one command; adds its response to `responses` unless it is to be told later. */
 static void run_command(struct control *c, const void *client,
 			const struct control_route *route, struct json_object *obj,
-			size_t index, struct buf *responses)
+			size_t index, int64_t *work_left, struct buf *responses)
 {
 	struct err e = {0};
-	struct control_call call = {.control = c, .client = client, .route = route, .e = &e};
+	struct control_call call = {.control = c,
+				    .client = client,
+				    .route = route,
+				    .e = &e,
+				    .work_left = work_left};
 	control_f handler = NULL;
+	int work = 0;
 	struct jwrite w;
 	struct buf data;
 	bool quiet;
@@ -229,12 +249,13 @@ static void run_command(struct control *c, const void *client,
 	call.correlation = jread_str_or(&call.in, "correlationData", 0, CORRELATION_MAX, NULL);
 	quiet = jread_bool_or(&call.in, "quiet", false);
 	if (call.command != NULL && !jread_failed(&call.in)) {
-		handler = find_handler(call.command);
+		handler = find_handler(call.command, &work);
 		if (handler == NULL)
 			jread_fail(&call.in, "command", "there is no command '%s'",
 				   call.command);
 	}
-	if (handler != NULL && handler(&call) == ERR_OK && data.failed)
+	if (handler != NULL && control_spend(&call, work) && handler(&call) == ERR_OK &&
+	    data.failed)
 		err_set(&e, ERR_OUT_OF_MEMORY, "the answer would be too large");
 	if (call.later || quiet) {
 		; /* its handler answers, or nobody wants to know */
@@ -252,6 +273,7 @@ static enum err_code run_all(struct control *c, const void *client,
 			     const struct control_route *route, struct json_object *doc,
 			     struct buf *responses, struct err *e)
 {
+	int64_t work_left = MESSAGE_WORK_MAX;
 	struct json_object *list;
 	struct jread r;
 
@@ -260,7 +282,8 @@ static enum err_code run_all(struct control *c, const void *client,
 	if (jread_end(&r) != ERR_OK)
 		return e->code;
 	for (size_t i = 0; i < json_object_array_length(list) && !responses->failed; i++)
-		run_command(c, client, route, json_object_array_get_idx(list, i), i, responses);
+		run_command(c, client, route, json_object_array_get_idx(list, i), i, &work_left,
+			    responses);
 	return ERR_OK;
 }
 

@@ -51,8 +51,9 @@ struct control_call {
 	struct jread in;
 	struct jwrite *out; /* inside "data":{ */
 	struct err *e;
-	bool when_durable; /* set by the handler: answer once all that was put is durable */
-	bool later;        /* set by the handler: it answers itself, with control_answer() */
+	int64_t *work_left; /* of the message: see control_spend() */
+	bool when_durable;  /* set by the handler: answer once all that was put is durable */
+	bool later;         /* set by the handler: it answers itself, with control_answer() */
 };
 
 enum err_code control_open(struct control *c, const struct options *options,
@@ -105,6 +106,10 @@ enum err_code control_get_stats(struct control_call *call);
 /* The table of commands. */
 #define CONTROL_COMMANDS 11
 const char *control_command_name(unsigned position);
+
+/* Takes so many entries' work from what the message may cost. False: it would be too much, e
+ * says so, and the command is not carried out. */
+bool control_spend(struct control_call *call, int64_t work) MUST_CHECK;
 
 /* Reads the member worker_id. False: the reader has failed. */
 bool control_read_worker(struct jread *r, struct worker_id *id);

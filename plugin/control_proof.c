@@ -31,7 +31,7 @@ enum err_code control_list_token_proofs(struct control_call *call)
 	char next[STORE_KEY_MAX + 1] = "";
 	bool more;
 
-	if (jread_failed(&call->in))
+	if (jread_failed(&call->in) || !control_spend(call, limit))
 		return call->e->code;
 	jwrite_array(call->out, "proofs");
 	more = store_page(call->control->store, STORE_PROOFS, after, (size_t)limit, write_proof,

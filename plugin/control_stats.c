@@ -43,6 +43,17 @@ static const char *rule_name(unsigned value)
 	return names[value];
 }
 
+static const char *limit_name(unsigned value)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		STAT_LIMITS_LIST(X)
+#undef X
+	};
+
+	return names[value];
+}
+
 static const char *transport_name(unsigned value)
 {
 	return value == 0 ? "tcp" : "websockets";
@@ -63,6 +74,7 @@ static const struct values {
 	{REASON_NONE + 1, PRESENCE_REASONS, reason_name,          false},
 	{0,	       PRESENCE_UNKNOWN, state_name,           false},
 	{0,	       DENY_RULES,       rule_name,            false},
+	{0,	       STAT_LIMITS,      limit_name,           false},
 	{0,	       CONTROL_COMMANDS, control_command_name, false},
 	{ERR_OK + 1,      ERR_CODES,        error_name,           true },
 	{0,	       PRESENCE_UNKNOWN, state_name,           false},

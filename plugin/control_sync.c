@@ -91,7 +91,7 @@ static enum err_code read_entries(struct control_call *call, bool deleted, struc
 	struct json_object *list = jread_array(&call->in, "workers", 0, PUT_MAX);
 	struct jread r;
 
-	if (list == NULL)
+	if (list == NULL || !control_spend(call, (int64_t)json_object_array_length(list)))
 		return call->e->code;
 	out->at = calloc(json_object_array_length(list) + 1, sizeof(*out->at));
 	if (out->at == NULL)
@@ -221,7 +221,7 @@ enum err_code control_get_directory(struct control_call *call)
 	char next[STORE_KEY_MAX + 1] = "";
 	bool more = false;
 
-	if (jread_failed(&call->in))
+	if (jread_failed(&call->in) || !control_spend(call, limit))
 		return call->e->code;
 	write_summary(call->out, call->control->directory);
 	jwrite_array(call->out, "workers");

@@ -117,6 +117,24 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 	return s == NULL && !login->websockets;
 }
 
+/* Counts and tells a refusal. Past the limit of an address's failures they are all the same. */
+static int finish_login(struct plugin *p, const struct login *login, enum refusal refusal,
+			const char *worker)
+{
+	if (refusal_of_stranger(refusal) &&
+	    limits_failure(&p->limits, login->address, clock_mono_us())) {
+		stats_label(STAT_LIMITED, LIMIT_AUTH_FAILURES, 1);
+		refusal = REFUSED_RATE_LIMITED;
+	}
+	stats_label(STAT_CONNECTS, refusal, 1);
+	if (refusal == ADMITTED)
+		return MOSQ_ERR_SUCCESS;
+	audit_refused(&p->audit, refusal, worker, login->client_id, login->address);
+	return MOSQ_ERR_AUTH;
+}
+
+/* Who comes with a token that is right is let in, whatever others do; what may be refused is
+ * that it comes too often itself. */
 static int login_worker(struct plugin *p, const struct login *login)
 {
 	struct dir_token token;
@@ -129,16 +147,15 @@ static int login_worker(struct plugin *p, const struct login *login)
 		return rc;
 	check_ticks(p);
 	refusal = admit_worker(&p->directory, &p->conns, login, &id, &token);
-	stats_label(STAT_CONNECTS, refusal, 1);
-	if (refusal != ADMITTED) {
-		audit_refused(&p->audit, refusal, id.text, login->client_id, login->address);
-		return MOSQ_ERR_AUTH;
+	if (refusal == ADMITTED && session_admit(&p->conns, &id, login, &token, &e) != ERR_OK) {
+		if (e.code != ERR_RATE_LIMITED) {
+			log_error("admit", "worker=%s %s", id.text, e.msg);
+			return MOSQ_ERR_AUTH;
+		}
+		stats_label(STAT_LIMITED, LIMIT_CONNECTS, 1);
+		refusal = REFUSED_RATE_LIMITED;
 	}
-	if (session_admit(&p->conns, &id, login, &token, &e) != ERR_OK) {
-		log_error("admit", "worker=%s %s", id.text, e.msg);
-		return MOSQ_ERR_AUTH;
-	}
-	return MOSQ_ERR_SUCCESS;
+	return finish_login(p, login, refusal, id.text);
 }
 
 int on_basic_auth(int event, void *event_data, void *userdata)
@@ -159,9 +176,7 @@ int on_basic_auth(int event, void *event_data, void *userdata)
 	/* Somebody else. The broker throws out whoever has the client id, so nobody may come
 	 * with a worker's. */
 	if (admit_is_worker_client_id(&p->directory, login.client_id, &id)) {
-		audit_refused(&p->audit, REFUSED_CLIENT_ID_REFUSED, id.text, login.client_id,
-			      login.address);
-		return MOSQ_ERR_AUTH;
+		return finish_login(p, &login, REFUSED_CLIENT_ID_REFUSED, id.text);
 	}
 	if (control)
 		control_client_add(&p->control, ev->client);
@@ -257,6 +272,10 @@ static enum access check_write(struct plugin *p, struct session *s,
 	} else if (ev->payloadlen > REPORTED_MAX_BYTES &&
 		   is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE)) {
 		stats_label(STAT_DENIED, DENY_TOO_LARGE, 1);
+		return ACCESS_DENY;
+	}
+	if (s->state == SESSION_LIVE && !session_may_publish(&p->conns, s)) {
+		stats_label(STAT_DENIED, DENY_RATE, 1);
 		return ACCESS_DENY;
 	}
 	return ACCESS_ALLOW;

@@ -115,6 +115,7 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 	p->conns.has_connect_event = has_connect_event;
 	p->conns.generation_floor = floor;
 	audit_open(&p->audit, &p->publish, p->node);
+	limits_open(&p->limits, p->options.auth_failures_per_minute);
 	if (control_open(&p->control, &p->options, &p->conns, &p->directory, p->store,
 			 &p->publish, e) != ERR_OK)
 		return e->code;
@@ -165,6 +166,7 @@ void plugin_stop(struct plugin *p)
 		connset_close(&p->conns);
 	if (p->audit.node != NULL)
 		audit_close(&p->audit);
+	limits_close(&p->limits);
 	if (p->publish.node != NULL)
 		publish_close(&p->publish);
 	store_close(p->store);

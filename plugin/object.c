@@ -24,6 +24,7 @@ static void encode(const struct object *o, struct buf *out)
 	enc_str(out, p->detail);
 	enc_i64(out, o->generation);
 	enc_i64(out, o->reserved);
+	enc_i64(out, o->connects_full_us);
 }
 
 bool object_decode(const char *key, size_t key_len, struct slice value, struct object *out)
@@ -47,6 +48,8 @@ bool object_decode(const char *key, size_t key_len, struct slice value, struct o
 	dec_str(&d, p->detail, sizeof(p->detail));
 	out->generation = dec_i64(&d);
 	out->reserved = dec_i64(&d);
+	if (d.at < d.end) /* records were shorter once */
+		out->connects_full_us = dec_i64(&d);
 	return !d.failed && p->state <= PRESENCE_ONLINE && p->reason <= REASON_BROKER_SHUTDOWN;
 }
 

@@ -15,6 +15,7 @@ struct object {
 	/* Generations up to here may have been given out. In a boot that finds an older record,
 	 * numbering goes on behind them, for a power cut may have eaten the last records. */
 	int64_t reserved;
+	int64_t connects_full_us; /* when the worker may connect a full burst again: limits.h */
 };
 
 bool object_load(struct store *s, const struct worker_id *id, struct object *out);

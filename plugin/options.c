@@ -20,19 +20,23 @@ static const struct row {
 	int64_t min, max;
 } rows[] = {
 #define FIELD(f) offsetof(struct options, f), sizeof(((struct options *)0)->f)
-	{"storage_path",            TEXT,   FIELD(storage_path),            "/var/lib/mosquitto/rollcall", 0, 0      },
-	{"node_id",                 TEXT,   FIELD(node_id),                 "",                            0, 0      },
-	{"control_users",           TEXT,   FIELD(control_users),           "rollcall-bridge",             0, 0      },
-	{"topic_root",              TEXT,   FIELD(topic_root),              TOPIC_ROOT_DEFAULT,            0, 0      },
-	{"transports",              TEXT,   FIELD(transports_text),         "any",                         0, 0      },
-	{"hibernate_after",         NUMBER, FIELD(hibernate_after),         "10",                          0, 86400  },
-	{"reconnect_grace_ms",      NUMBER, FIELD(reconnect_grace_ms),      "3000",                        0, 3600000},
-	{"max_worker_keepalive",    NUMBER, FIELD(max_worker_keepalive),    "120",                         1, 65535  },
-	{"max_sessions_per_worker", NUMBER, FIELD(max_sessions_per_worker), "8",                           1, 1000   },
-	{"flush_interval_ms",       NUMBER, FIELD(flush_interval_ms),       "20",                          0, 60000  },
-	{"storage_size_mib",        NUMBER, FIELD(storage_size_mib),        "1024",                        1, 1048576},
-	{"retain_presence",         BOOL,   FIELD(retain_presence),         "true",                        0, 0      },
-	{"app_retain",              BOOL,   FIELD(app_retain),              "false",                       0, 0      },
+	{"storage_path",             TEXT,   FIELD(storage_path),             "/var/lib/mosquitto/rollcall", 0, 0      },
+	{"node_id",                  TEXT,   FIELD(node_id),                  "",                            0, 0      },
+	{"control_users",            TEXT,   FIELD(control_users),            "rollcall-bridge",             0, 0      },
+	{"topic_root",               TEXT,   FIELD(topic_root),               TOPIC_ROOT_DEFAULT,            0, 0      },
+	{"transports",               TEXT,   FIELD(transports_text),          "any",                         0, 0      },
+	{"hibernate_after",          NUMBER, FIELD(hibernate_after),          "10",                          0, 86400  },
+	{"reconnect_grace_ms",       NUMBER, FIELD(reconnect_grace_ms),       "3000",                        0, 3600000},
+	{"max_worker_keepalive",     NUMBER, FIELD(max_worker_keepalive),     "120",                         1, 65535  },
+	{"max_sessions_per_worker",  NUMBER, FIELD(max_sessions_per_worker),  "8",                           1, 1000   },
+	{"auth_failures_per_minute", NUMBER, FIELD(auth_failures_per_minute), "120",                         0,
+										      1000000												       },
+	{"connects_per_minute",      NUMBER, FIELD(connects_per_minute),      "300",                         0, 1000000},
+	{"publishes_per_second",     NUMBER, FIELD(publishes_per_second),     "1000",                        0, 1000000},
+	{"flush_interval_ms",        NUMBER, FIELD(flush_interval_ms),        "20",                          0, 60000  },
+	{"storage_size_mib",         NUMBER, FIELD(storage_size_mib),         "1024",                        1, 1048576},
+	{"retain_presence",          BOOL,   FIELD(retain_presence),          "true",                        0, 0      },
+	{"app_retain",               BOOL,   FIELD(app_retain),               "false",                       0, 0      },
 #undef FIELD
 };
 

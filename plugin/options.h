@@ -24,8 +24,11 @@ struct options {
 	int64_t reconnect_grace_ms;
 	int64_t max_worker_keepalive; /* seconds */
 	int64_t max_sessions_per_worker;
-	int64_t flush_interval_ms; /* storage commits at most this often */
-	int64_t storage_size_mib;  /* ceiling of the LMDB map */
+	int64_t auth_failures_per_minute; /* an address; 0, here and below: no limit */
+	int64_t connects_per_minute;      /* a worker */
+	int64_t publishes_per_second;     /* a worker */
+	int64_t flush_interval_ms;        /* storage commits at most this often */
+	int64_t storage_size_mib;         /* ceiling of the LMDB map */
 	bool retain_presence;
 	bool app_retain;
 };

@@ -7,6 +7,7 @@
 #include "plugin/conn.h"
 #include "plugin/control.h"
 #include "plugin/directory.h"
+#include "plugin/limits.h"
 #include "plugin/options.h"
 #include "plugin/publish.h"
 #include "plugin/store.h"
@@ -21,9 +22,10 @@ struct plugin {
 	struct connset conns;
 	struct control control;
 	struct audit audit;
-	bool reloading; /* from RELOAD (SIGHUP) to the turn's end: logins may be old
-			   acquaintances */
-	bool started;   /* all of plugin_start() succeeded */
+	struct limits limits; /* on failed logins */
+	bool reloading;       /* from RELOAD (SIGHUP) to the turn's end: logins may be old
+				 acquaintances */
+	bool started;         /* all of plugin_start() succeeded */
 	bool said_no_tick;
 	int64_t started_us;
 };

@@ -3,6 +3,7 @@
  * which a broker version raises its events is decided here; see docs/connection-object.md. */
 #include "plugin/conn.h"
 
+#include "plugin/limits.h"
 #include "plugin/proof.h"
 #include "plugin/stats.h"
 #include "protocol/clock.h"
@@ -14,6 +15,9 @@
 #include <string.h>
 
 #define GENERATION_BLOCK 32 /* generations reserved at a time */
+#define SECOND_US 1000000
+#define MINUTE_US 60000000
+#define PUBLISH_BURST_S 10 /* that may be published at once after a silence */
 
 /* ---- states ---- */
 
@@ -130,13 +134,18 @@ enum err_code session_admit(struct connset *set, const struct worker_id *id,
 {
 	struct session *s;
 	struct conn *conn;
+	bool may;
 
 	session_reused(set, login->client);
 	conn = connset_load(set, id);
 	if (conn == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	s = session_new(set, conn, login, token);
+	may = limits_take(&conn->connects_full_us, clock_unix_ms() * 1000,
+			  set->options->connects_per_minute, MINUTE_US, 1);
+	s = may ? session_new(set, conn, login, token) : NULL;
 	connset_may_idle(set, conn); /* what ended earlier in this turn may have made it idle */
+	if (!may)
+		return err_set(e, ERR_RATE_LIMITED, NULL);
 	if (s == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	if (!expiry_set(&set->expiries, &s->stub->expiry, token->expires_ms)) {
@@ -248,6 +257,7 @@ static void send_notice(struct connset *set, const struct session *s, const char
 	struct buf payload;
 	struct jwrite w;
 
+	stats_add(STAT_NOTICES, 1);
 	buf_init(&payload, 2048);
 	jwrite_begin(&w, &payload);
 	jwrite_object(&w, NULL);
@@ -261,6 +271,22 @@ static void send_notice(struct connset *set, const struct session *s, const char
 	buf_fini(&payload);
 }
 
+bool session_may_publish(struct connset *set, struct session *s)
+{
+	struct conn *conn = s->conn;
+
+	if (limits_take(&conn->publishes_full_us, set->now_us,
+			set->options->publishes_per_second, SECOND_US, PUBLISH_BURST_S))
+		return true;
+	stats_label(STAT_LIMITED, LIMIT_PUBLISHES, 1);
+	if (conn->limit_told_us == 0 || set->now_us - conn->limit_told_us >= MINUTE_US) {
+		conn->limit_told_us = set->now_us;
+		send_notice(set, s, "RATE_LIMITED",
+			    "this worker publishes too much: what is above the limit is lost");
+	}
+	return false;
+}
+
 void session_close(struct connset *set, struct session *s, enum presence_reason reason,
 		   const char *code, const char *message)
 {
@@ -269,7 +295,6 @@ void session_close(struct connset *set, struct session *s, enum presence_reason 
 	if (s->state == SESSION_PENDING)
 		session_accept(set,
 			       s); /* it may be connected: it is told, and ends like others */
-	stats_add(STAT_NOTICES, 1);
 	send_notice(set, s, code, message);
 	(void)move(set, s, SESSION_CLOSING);
 	s->close_reason = reason;

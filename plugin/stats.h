@@ -36,6 +36,7 @@
 	X(DISCONNECTS, disconnects, reason, "Workers that were online and no longer are")      \
 	X(PRESENCE_EVENTS, presence_events, state, "Presence events")                          \
 	X(DENIED, denied, rule, "Requests of clients that were denied")                        \
+	X(LIMITED, limited, limit, "What was refused for being too much")                      \
 	X(CONTROL_COMMANDS, control_commands, command, "Control commands carried out")         \
 	X(CONTROL_ERRORS, control_errors, code, "Control commands answered with an error")
 
@@ -65,6 +66,7 @@ enum stat_histogram { STATS_HISTOGRAMS(X) STAT_HISTOGRAMS };
 	X(RETAIN, "retain")         /* with the retain flag */                                 \
 	X(NO_SESSION, "no_session") /* its session has ended, or is being closed */            \
 	X(TOO_LARGE, "too_large")                                                              \
+	X(RATE, "rate")       /* a message above publishes_per_second */                       \
 	X(FOREIGN, "foreign") /* somebody else's, on a topic of ours */
 
 enum deny_rule {
@@ -72,6 +74,19 @@ enum deny_rule {
 	DENY_RULES_LIST(X)
 #undef X
 		DENY_RULES
+};
+
+#define STAT_LIMITS_LIST(X)                                                                    \
+	X(AUTH_FAILURES, "auth_failures")                                                      \
+	X(CONNECTS, "connects")                                                                \
+	X(PUBLISHES, "publishes")                                                              \
+	X(COMMANDS, "commands") /* of one control message */
+
+enum stat_limit {
+#define X(id, name) LIMIT_##id,
+	STAT_LIMITS_LIST(X)
+#undef X
+		STAT_LIMITS
 };
 
 struct stats {

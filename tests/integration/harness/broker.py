@@ -39,7 +39,10 @@ class Broker:
         self.mqtt_port, self.ws_port = free_port(), free_port()
         self.process = Process("broker", [self.mosquitto, "-c", directory / "mosquitto.conf"],
                                directory, memcheck=True)
-        self.options = {"reconnect_grace_ms": 300, **plugin_options}
+        # Tests are impatient: workers come and go as no real fleet does.
+        self.options = {"reconnect_grace_ms": 300, "auth_failures_per_minute": 100000,
+                        "connects_per_minute": 100000, "publishes_per_second": 100000,
+                        **plugin_options}
         for folder in ("plugin", "persistence"):
             (directory / folder).mkdir(exist_ok=True)
         self._write_accounts()
