@@ -102,7 +102,7 @@ void control_client_remove(struct control *c, const void *client)
 
 /* One response object, without the envelope. */
 static void render(struct buf *out, const char *command, const char *correlation,
-		   const struct buf *data, const struct err *e, bool more)
+		   const struct buf *data, const struct err *e)
 {
 	struct jwrite w;
 
@@ -112,8 +112,6 @@ static void render(struct buf *out, const char *command, const char *correlation
 		jwrite_str(&w, "command", command);
 	if (correlation != NULL)
 		jwrite_str(&w, "correlationData", correlation);
-	if (more)
-		jwrite_bool(&w, "more", true);
 	if (e != NULL && e->code != ERR_OK) {
 		stats_label(STAT_CONTROL_ERRORS, e->code, 1);
 		jwrite_object(&w, "error");
@@ -174,7 +172,7 @@ void control_answer(struct control *c, const struct control_route *route, const 
 	struct buf text;
 
 	buf_init(&text, CONTROL_ANSWER_MAX);
-	render(&text, command, correlation, data, e, false);
+	render(&text, command, correlation, data, e);
 	if (text.failed)
 		log_error("control", "an answer was lost: out of memory");
 	else if (when_durable && (e == NULL || e->code == ERR_OK))
@@ -184,19 +182,11 @@ void control_answer(struct control *c, const struct control_route *route, const 
 	buf_fini(&text);
 }
 
-void control_answer_part(struct control *c, const struct control_route *route,
-			 const char *command, const char *correlation, const struct buf *data,
-			 const struct err *e, bool more)
+void control_publish(struct control *c, const struct control_route *route,
+		     const struct buf *message)
 {
-	struct buf text;
-
-	buf_init(&text, CONTROL_ANSWER_MAX + 1024);
-	render(&text, command, correlation, data, e, more);
-	if (text.failed)
-		log_error("control", "an answer was lost: out of memory");
-	else
-		send_responses(c, route, text.data, text.len);
-	buf_fini(&text);
+	publish_answer(c->publish, route->client_id, route->topic, message->data, message->len,
+		       route->correlation, route->correlation_len);
 }
 
 /* ---- dispatch ---- */
@@ -264,7 +254,7 @@ static void run_command(struct control *c, const void *client,
 	} else {
 		if (responses->len > 0)
 			buf_add_char(responses, ',');
-		render(responses, call.command, call.correlation, &data, &e, false);
+		render(responses, call.command, call.correlation, &data, &e);
 	}
 	buf_fini(&data);
 }
@@ -301,13 +291,13 @@ void control_message(struct control *c, const void *client, const struct control
 	else
 		doc = jread_parse_envelope(payload, len, &e);
 	if (doc == NULL || run_all(c, client, route, doc, &responses, &e) != ERR_OK)
-		render(&responses, NULL, NULL, NULL, &e, false);
+		render(&responses, NULL, NULL, NULL, &e);
 	json_object_put(doc);
 	if (responses.failed) {
 		buf_reset(&responses);
 		err_set(&e, ERR_OUT_OF_MEMORY,
 			"the answers would be too large: send fewer commands");
-		render(&responses, NULL, NULL, NULL, &e, false);
+		render(&responses, NULL, NULL, NULL, &e);
 	}
 	if (responses.len > 0)
 		send_responses(c, route, responses.data, responses.len);

@@ -77,11 +77,9 @@ void control_answer(struct control *c, const struct control_route *route, const 
 		    const char *correlation, const struct buf *data, const struct err *e,
 		    bool when_durable);
 
-/* One of several answers to a command that answers itself: "more" says whether others follow.
- */
-void control_answer_part(struct control *c, const struct control_route *route,
-			 const char *command, const char *correlation, const struct buf *data,
-			 const struct err *e, bool more);
+/* Sends a message that its handler has written itself, from {"responses":[ to ]}. */
+void control_publish(struct control *c, const struct control_route *route,
+		     const struct buf *message);
 
 /* The turn's end: answers whose records became durable, a slice of a synchronisation's end.
  * True if the loop must turn again soon. */

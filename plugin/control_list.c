@@ -15,8 +15,9 @@
 #define LIMIT_MAX 1000
 #define LIMIT_DEFAULT 250
 #define PAGES_MAX 1000
-#define LISTS_MAX 1000    /* under way at once */
-#define HOLD_US 1200      /* what a callback, and likewise a turn's end, spends on lists */
+#define LISTS_MAX 1000 /* under way at once */
+#define HOLD_US 1000   /* what a callback, and likewise a turn's end, spends on lists */
+#define LARGE_BYTES (64u * 1024)
 #define OBJECTS_AT_ONCE 8 /* between two looks at the clock: some 20 us */
 
 struct list {
@@ -26,13 +27,14 @@ struct list {
 	char *correlation; /* owned, may be NULL */
 	bool only_connected;
 	size_t limit;
-	int64_t pages_left; /* this one included */
-	/* The page that is being made. */
+	int64_t pages_left;   /* this one included */
+	bool begun, complete; /* the page that is being made */
 	struct worker_id *ids;
 	size_t ids_len, done;
 	bool more; /* there is a page behind it, which begins after `after` */
 	char after[STORE_KEY_MAX + 1];
-	struct buf text; /* the members of its "data" */
+	struct buf message; /* the whole answer: each copy of it would cost the loop time */
+	size_t data_at, data_len; /* the members of its "data" */
 	struct jwrite w;
 };
 
@@ -55,12 +57,41 @@ static void collect_id(void *arg, const char *key, size_t key_len, struct slice 
 
 static void begin_page(struct list *l, const struct publish *p)
 {
+	l->begun = true;
 	l->done = 0;
-	jwrite_begin(&l->w, &l->text);
+	buf_reset(&l->message);
+	jwrite_begin(&l->w, &l->message);
+	jwrite_object(&l->w, NULL);
+	jwrite_array(&l->w, "responses");
+	jwrite_object(&l->w, NULL);
+	jwrite_str(&l->w, "command", "listConnections");
+	if (l->correlation != NULL)
+		jwrite_str(&l->w, "correlationData", l->correlation);
+	jwrite_object(&l->w, "data");
+	l->data_at = l->message.len;
 	jwrite_str(&l->w, "node", p->node);
 	jwrite_i64(&l->w, "boot", p->boot);
 	jwrite_i64(&l->w, "seq", p->seq);
 	jwrite_array(&l->w, "connections");
+}
+
+static void end_page(struct list *l)
+{
+	const bool goes_on = l->more && --l->pages_left > 0;
+
+	l->begun = false;
+	jwrite_array_end(&l->w);
+	jwrite_str(&l->w, "next", l->more ? l->after : NULL);
+	l->data_len = l->message.len - l->data_at;
+	jwrite_object_end(&l->w);
+	if (goes_on)
+		jwrite_bool(&l->w, "more", true);
+	jwrite_object_end(&l->w);
+	jwrite_array_end(&l->w);
+	jwrite_object_end(&l->w);
+	if (!goes_on)
+		l->pages_left = 0;
+	stats_add(STAT_LIST_PAGES, 1);
 }
 
 /* The ids of the next page. The directory's, not the objects': it is durable before a worker
@@ -110,14 +141,14 @@ static bool work_on(struct list *l, struct control *c, int64_t until_us)
 {
 	size_t n = 0;
 
-	while (l->done < l->ids_len && !l->text.failed) {
+	if (!l->begun)
+		next_ids(l, c);
+	while (l->done < l->ids_len && !l->message.failed) {
 		if (n++ % OBJECTS_AT_ONCE == 0 && n > 1 && clock_mono_us() >= until_us)
 			return false;
 		stats_add(STAT_LIST_OBJECTS, write_object(l, c, &l->ids[l->done++]));
 	}
-	jwrite_array_end(&l->w);
-	jwrite_str(&l->w, "next", l->more ? l->after : NULL);
-	stats_add(STAT_LIST_PAGES, 1);
+	end_page(l);
 	return true;
 }
 
@@ -129,7 +160,7 @@ static void list_free(struct list *l)
 		return;
 	free(l->correlation);
 	free(l->ids);
-	buf_fini(&l->text);
+	buf_fini(&l->message);
 	free(l);
 }
 
@@ -172,11 +203,11 @@ static struct list *list_new(struct control_call *call)
 	l->limit = (size_t)limit;
 	l->pages_left = pages;
 	memcpy(l->after, after, strlen(after) + 1);
-	buf_init(&l->text, CONTROL_ANSWER_MAX);
+	buf_init(&l->message, CONTROL_ANSWER_MAX);
 	return l;
 }
 
-/* Makes the list's first page begin. */
+/* Notes what the list is of; a page begins when it is worked on. */
 static enum err_code list_begin(struct list *l, struct control_call *call)
 {
 	struct json_object *ids = jread_array_or_null(&call->in, "ids", LIMIT_MAX);
@@ -189,10 +220,8 @@ static enum err_code list_begin(struct list *l, struct control_call *call)
 		l->correlation = strdup(call->correlation);
 	if (l->ids == NULL || (call->correlation != NULL && l->correlation == NULL))
 		return err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
-	if (ids == NULL) {
-		next_ids(l, call->control);
+	if (ids == NULL)
 		return ERR_OK;
-	}
 	if (read_ids(call, ids, l) != ERR_OK)
 		return call->e->code;
 	l->pages_left = 1;
@@ -232,9 +261,10 @@ static enum err_code list_answer(struct list *l, struct control_call *call)
 		lists->left_us -= clock_mono_us() - began_us;
 	}
 	if (complete) {
-		buf_add(call->out->out, l->text.data, l->text.len);
-		if (l->text.failed)
+		if (l->message.failed)
 			err_set(call->e, ERR_OUT_OF_MEMORY, NULL);
+		else
+			buf_add(call->out->out, l->message.data + l->data_at, l->data_len);
 		list_free(l);
 		return call->e->code;
 	}
@@ -265,36 +295,40 @@ enum err_code control_list_connections(struct control_call *call)
 
 /* ---- the turn's end ---- */
 
-/* Tells the page. False: it was the last one. */
-static bool tell_page(struct list *l, struct control *c)
+static void tell_page(struct list *l, struct control *c)
 {
-	const bool last = --l->pages_left == 0 || !l->more || l->text.failed;
-	struct err e = {0};
+	static const struct err too_large = {ERR_OUT_OF_MEMORY, "out of memory"};
 
-	if (l->text.failed)
-		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
-	control_answer_part(c, &l->route, "listConnections", l->correlation, &l->text, &e,
-			    !last);
-	return !last;
+	if (!l->message.failed) {
+		control_publish(c, &l->route, &l->message);
+		return;
+	}
+	l->pages_left = 0;
+	control_answer(c, &l->route, "listConnections", l->correlation, NULL, &too_large,
+		       false);
 }
 
 /* Works on the list in front; where that completes a page, its next one comes behind those of
  * others. False: the time is over. */
-static bool work_on_first(struct control_lists *lists, struct control *c, int64_t until_us)
+static bool work_on_first(struct control_lists *lists, struct control *c, int64_t began_us)
 {
 	struct list *l = lists->first;
 
-	if (l == NULL || !work_on(l, c, until_us))
+	if (l == NULL)
+		return false;
+	l->complete = l->complete || work_on(l, c, began_us + HOLD_US);
+	/* The broker's copy of a large page takes about as long as half of it took to make. */
+	if (!l->complete ||
+	    (l->message.len > LARGE_BYTES && clock_mono_us() > began_us + HOLD_US / 2))
 		return false;
 	take(lists, &lists->first);
-	if (tell_page(l, c)) {
-		buf_reset(&l->text);
-		next_ids(l, c);
+	tell_page(l, c);
+	l->complete = false;
+	if (l->pages_left > 0)
 		append(lists, l);
-	} else {
+	else
 		list_free(l);
-	}
-	return clock_mono_us() < until_us;
+	return clock_mono_us() < began_us + HOLD_US;
 }
 
 bool control_lists_tick(struct control_lists *lists, struct control *c)
@@ -304,7 +338,7 @@ bool control_lists_tick(struct control_lists *lists, struct control *c)
 	lists->left_us = HOLD_US;
 	if (lists->first == NULL)
 		return false;
-	while (work_on_first(lists, c, began_us + HOLD_US))
+	while (work_on_first(lists, c, began_us))
 		continue;
 	stats_observe_us(STAT_LIST_HOLD, clock_mono_us() - began_us);
 	return lists->first != NULL;

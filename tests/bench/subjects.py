@@ -119,6 +119,7 @@ class Installation(Subject):
         self.site.bridge.start()
         super().__init__("rollcall+bridge", self.site.broker, {"ids": crowd.file}, self._close)
         self.wait_shown(len(crowd.identities), "false")
+        wait_until(self._admits_everyone, 60)
 
     def wait_shown(self, count, connected):
         """Until REST shows so many of them (un)connected."""
@@ -131,6 +132,10 @@ class Installation(Subject):
         def some(connected):
             return self.site.rest.get("/workers/status", connected=connected, limit=1)["workers"]
         return some("true") and not some("false")
+
+    def _admits_everyone(self):
+        """The plugin has learnt who there is: before, it refuses them."""
+        return self.site.rest.request("GET", "/healthz").json()["parts"]["directory"]["in_step"]
 
     def _close(self):
         self.site.close()

@@ -4,6 +4,13 @@
 
 #include "plugin/stats.h"
 
+/* Sanitizers make everything some times slower. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HOLD_MAX_US 10000
+#else
+#define HOLD_MAX_US 2000
+#endif
+
 static struct world world;
 static struct mosquitto bridge, second;
 
@@ -377,34 +384,52 @@ static bool read_page(const struct said *s, int *seen)
 	return goes_on;
 }
 
-static void pages_come_by_themselves_until_the_last(void **state)
+/* Processor time, which other programs do not add to. */
+static int64_t cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static int compare_i64(const void *a, const void *b)
+{
+	const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void pages_come_by_themselves_in_turns_that_are_short(void **state)
 {
 	const char text[] =
 		"{\"commands\":[{\"command\":\"listConnections\",\"correlationData\":\"1\","
-		"\"limit\":300,\"pages\":10}]}";
-	int64_t before_pages, before_objects;
-	size_t at = broker.said_len;
-	int seen = 0, pages = 0;
+		"\"limit\":250,\"pages\":100}]}";
+	int64_t took_us[1000], began_us;
+	int seen = 0, pages = 0, turns = 0;
 	bool goes_on = true;
+	size_t at;
 
 	(void)state;
-	populate(1000);
+	populate(3500);
 	at = broker.said_len;
-	before_pages = stats.counters[STAT_LIST_PAGES];
-	before_objects = stats.counters[STAT_LIST_OBJECTS];
 	tell_control(&bridge, text, strlen(text));
-	for (int turns = 0; goes_on && turns < 1000; turns++) {
-		turn(&world);
+	for (; goes_on && turns < 1000; turns++) {
+		began_us = cpu_us();
+		(void)control_tick(&world.p.control, clock_mono_us());
+		took_us[turns] = cpu_us() - began_us;
 		for (; at < broker.said_len; at++)
 			if (strcmp(broker.said[at].topic, TOPIC_CONTROL_RESPONSE) == 0) {
 				goes_on = read_page(&broker.said[at], &seen);
 				pages++;
 			}
 	}
-	assert_int_equal(seen, 1000);
-	assert_int_equal(pages, 4);
-	assert_int_equal(stats.counters[STAT_LIST_PAGES] - before_pages, 4);
-	assert_int_equal(stats.counters[STAT_LIST_OBJECTS] - before_objects, 1000);
+	assert_int_equal(seen, 3500);
+	assert_int_equal(pages, 14);
+	assert_true(turns > 2);
+	/* The median, for on a machine that is short of memory a page fault takes as long. */
+	qsort(took_us, (size_t)turns, sizeof(took_us[0]), compare_i64);
+	assert_in_range(took_us[turns / 2], 0, HOLD_MAX_US);
 }
 
 static void no_page_goes_to_a_client_that_has_left(void **state)
@@ -666,7 +691,7 @@ int main(void)
 		TEST(token_that_expired_at_the_beginning_of_time_is_expired),
 		TEST(revoked_worker_is_closed_before_the_answer),
 		TEST(list_has_every_worker_once_whatever_waits_for_the_disk),
-		TEST(pages_come_by_themselves_until_the_last),
+		TEST(pages_come_by_themselves_in_turns_that_are_short),
 		TEST(no_page_goes_to_a_client_that_has_left),
 		TEST(get_connection_knows_three_kinds_of_workers),
 		TEST(get_connection_never_says_online_without_a_session),
