@@ -2,7 +2,7 @@
 /* identity.h - users, API keys and ended sessions in memory, so that checking a request needs
  * no SQL and what ended is refused within a second on every bridge.
  *
- * Half a second is how often this bridge asks whether something changed anywhere; after its own
+ * Some 400 ms is how often this bridge asks whether something changed anywhere; after its own
  * changes it reads at once (identity_sync()). While the database is away, what is known stays:
  * signed-in people can still look. Thread: loop. */
 #pragma once
