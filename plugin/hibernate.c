@@ -18,6 +18,8 @@
  * times per hibernate_after: a worker with much traffic costs no list work. */
 #define USES_NOTED 8
 
+#define NEVER_US (INT64_MAX / 2) /* a sum with it is still a number */
+
 /* A place in the file: the ends of struct conn and struct session, as they stand. Each session
  * carries its object's, so that an object with one session is one read. */
 #define CONN_FROM offsetof(struct conn, last)
@@ -49,7 +51,7 @@ enum err_code hibernate_open(struct connset *set, struct err *e)
 	struct hibernation *h = &set->hibernation;
 	int64_t after_s = set->options->hibernate_after;
 
-	*h = (struct hibernation){.after_us = after_s > 0 ? after_s * 1000000 : INT64_MAX};
+	*h = (struct hibernation){.after_us = after_s > 0 ? after_s * 1000000 : NEVER_US};
 	return swap_open(&h->swap, set->options->storage_path, PLACE_BYTES, e);
 }
 
@@ -105,7 +107,7 @@ static uint32_t drop_sessions(struct connset *set, struct conn *conn)
 		TAILQ_REMOVE(&conn->sessions, s, of_conn);
 		s->stub->next = first;
 		first = s->number;
-		free(s->detail);
+		session_not_will(s);
 		slab_free(&set->sessions, s->body);
 		set->hibernation.sessions++;
 	}

@@ -27,7 +27,7 @@ struct session;
 /* Part of a connset. */
 struct hibernation {
 	struct swap swap;
-	int64_t after_us;        /* INT64_MAX: never */
+	int64_t after_us;        /* without use, until it sleeps */
 	size_t conns, sessions;  /* asleep now */
 	uint64_t slept, woken;   /* since start */
 	uint64_t write_failures; /* stayed awake, for the file could not be written */

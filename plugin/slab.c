@@ -6,6 +6,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* AddressSanitizer sees through malloc alone: it is told which items are free. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, len) ((void)(at), (void)(len))
+#define ASAN_UNPOISON_MEMORY_REGION(at, len) ((void)(at), (void)(len))
+#endif
+
 #define CHUNK_BYTES 65536u
 #define FIRST_CHUNKS 16
 
@@ -28,6 +36,7 @@ void slab_init(struct slab *s, size_t item_bytes)
 
 static void unmap(struct slab *s, struct slab_chunk *chunk)
 {
+	ASAN_UNPOISON_MEMORY_REGION(chunk->at, chunk_bytes(s));
 	munmap(chunk->at, chunk_bytes(s));
 	*chunk = (struct slab_chunk){0};
 	s->mapped_bytes -= chunk_bytes(s);
@@ -102,6 +111,7 @@ uint32_t slab_new(struct slab *s)
 		return 0;
 	i = chunk->free != 0 ? chunk->free - 1 : chunk->top++;
 	item = chunk->at + i * s->item_bytes;
+	ASAN_UNPOISON_MEMORY_REGION(item, s->item_bytes);
 	if (chunk->free != 0)
 		memcpy(&chunk->free, item, sizeof(chunk->free));
 	memset(item, 0, s->item_bytes);
@@ -117,6 +127,7 @@ void slab_free(struct slab *s, uint32_t number)
 	struct slab_chunk *chunk = &s->chunks[index];
 
 	memcpy(slab_at(s, number), &chunk->free, sizeof(chunk->free));
+	ASAN_POISON_MEMORY_REGION(slab_at(s, number), s->item_bytes);
 	chunk->free = ((number - 1) & (per_chunk(s) - 1)) + 1;
 	chunk->used--;
 	s->used--;

@@ -20,6 +20,7 @@ static void without_options_the_defaults_hold(void **state)
 	assert_string_equal(options.node_id, "");
 	assert_string_equal(options.topic_root, "workers");
 	assert_int_equal(options.transports, TRANSPORTS_ANY);
+	assert_int_equal(options.hibernate_after, 10);
 	assert_int_equal(options.reconnect_grace_ms, 3000);
 	assert_int_equal(options.max_worker_keepalive, 120);
 	assert_int_equal(options.max_sessions_per_worker, 8);
@@ -52,6 +53,8 @@ static void bad_values_are_refused_by_name(void **state)
 	const struct {
 		const char *name, *value;
 	} rows[] = {
+		{"hibernate_after",         "-1"                  },
+		{"hibernate_after",         "86401"               },
 		{"reconnect_grace_ms",      ""                    },
 		{"reconnect_grace_ms",      "1s"                  },
 		{"reconnect_grace_ms",      "-1"                  },
