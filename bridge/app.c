@@ -3,6 +3,7 @@
 
 #include "bridge/audit.h"
 #include "bridge/broker.h"
+#include "bridge/catchup.h"
 #include "bridge/command.h"
 #include "bridge/control.h"
 #include "bridge/db.h"
@@ -50,6 +51,7 @@ PART(identity, identity_new, identity_free)
 PART(roster, roster_new, roster_free)
 PART(broker, broker_new, broker_free)
 PART(control, control_new, control_free)
+PART(catchup, catchup_new, catchup_free)
 PART(engine_states, engine_states_new, engine_states_free)
 PART(mirror, mirror_new, mirror_free)
 PART(renewals, renewals_new, renewals_free)
@@ -156,6 +158,7 @@ static const struct part parts[] = {
 	{"presence_log",   start_presence_log,   stop_presence_log  },
 	{"broker",         start_broker,         stop_broker        },
 	{"control",        start_control,        stop_control       },
+	{"catchup",        start_catchup,        stop_catchup       },
 	{"engine_states",  start_engine_states,  stop_engine_states },
 	{"mirror",         start_mirror,         stop_mirror        },
 	{"renewals",       start_renewals,       stop_renewals      },

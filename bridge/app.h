@@ -14,6 +14,7 @@ struct app {
 	struct roster *roster;               /* worker records */
 	struct broker *broker;               /* connection to Mosquitto */
 	struct control *control;             /* control commands and their answers */
+	struct catchup *catchup;             /* was this process held up? */
 	struct engine_states *engine_states; /* reported statuses on their way to the roster */
 	struct mirror *mirror;               /* who is connected */
 	struct renewals *renewals;           /* new tokens, on their way to workers */

@@ -8,6 +8,7 @@
 #include "bridge/http_server.h"
 
 #include "bridge/app.h"
+#include "bridge/catchup.h"
 #include "bridge/http_request.h"
 #include "bridge/listener.h"
 #include "bridge/loop.h"
@@ -32,6 +33,7 @@
 #define HEADER_MAX (16 * 1024)
 #define TIMEOUT_CHECK_MS 1000
 #define DRAIN_MS 1500
+#define HOLD_POLL_MS 1
 
 struct http {
 	struct app *app;
@@ -40,16 +42,35 @@ struct http {
 	struct event *ready;
 	struct timer *timer;
 	struct request_http *requests; /* all that have a connection */
+	bool held; /* requests wait until the bridge has caught up with the broker */
 	bool stopping;
 };
 
 /* ---- the loop -----------------------------------------------------------------------------
  */
 
+/* Leaves the requests where they are, which is all that is done to them: looking at one would
+ * answer it. */
+static bool holds(struct http *http)
+{
+	const bool holds = !http->stopping && catchup_holds(http->app->catchup);
+
+	if (holds && !http->held)
+		event_del(http->ready);
+	else if (!holds && http->held)
+		event_add(http->ready, NULL);
+	http->held = holds;
+	return holds;
+}
+
 static void turn(struct http *http)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	if (holds(http)) {
+		timer_once(http->timer, HOLD_POLL_MS);
+		return;
+	}
 	MHD_run(http->daemon);
 	/* Connections time out once a second at the earliest; only work that is left is urgent.
 	 */

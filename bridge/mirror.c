@@ -11,6 +11,7 @@
 
 #include "bridge/app.h"
 #include "bridge/broker.h"
+#include "bridge/catchup.h"
 #include "bridge/follow.h"
 #include "bridge/lag.h"
 #include "bridge/loop.h"
@@ -76,7 +77,8 @@ static bool is_silent(const struct mirror *m)
 
 bool mirror_hears(const struct mirror *m)
 {
-	return m->whole && m->doubted == 0 && !is_silent(m);
+	return m->whole && m->doubted == 0 && !is_silent(m) &&
+	       !catchup_gave_up(m->app->catchup);
 }
 
 static void note_hearing(struct mirror *m)

@@ -13,6 +13,8 @@ struct prom;
 	  "messages on workers/+/state that could not be read")                                \
 	X(PRESENCE_GAPS, "presence_gaps",                                                      \
 	  "times that the mirror missed an event and listed anew")                             \
+	X(HELD_UP, "held_up",                                                                  \
+	  "times that the bridge was stopped, starved or busy for long, and caught up")        \
 	X(METRICS_STORED, "metrics_stored", "metric reports committed")                        \
 	X(METRICS_REFUSED, "metrics_refused",                                                  \
 	  "metric reports or messages that could not be read")                                 \

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Any part dies and returns, in any order: never a wrong yes, and no help needed."""
 
+import contextlib
 import datetime
+import http.client
 import itertools
+import json
 import signal
 import threading
 import time
@@ -216,6 +219,40 @@ def test_without_the_bridge_workers_come_and_go_and_it_learns_of_it(own, end):
 def test_a_bridge_that_ends_in_order_ends_with_zero(own):
     own.online("tcp-5")
     assert own.bridge.terminate() == 0
+
+
+def ask_later(site, path):
+    """A question that is sent now, and a function that reads its answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", site.bridge.port, timeout=10)
+    connection.request("GET", path,
+                       headers={"Authorization": site.rest.session.headers["Authorization"]})
+
+    def read():
+        with contextlib.closing(connection):
+            return json.load(connection.getresponse())
+    return read
+
+
+def test_a_bridge_that_was_held_up_catches_up_before_it_answers(own):
+    """More happens meanwhile than the broker sends to a client that does not acknowledge, so
+    that the news is not even on its way when the first question is read."""
+    workers = [own.online("tcp-5") for _ in range(40)]
+    for _ in range(5):
+        own.bridge.process.signal(signal.SIGSTOP)
+        until = time.monotonic() + 0.2  # twice what an answer may be old
+        for worker in workers:
+            worker.drop()
+            # Each in a turn of the broker's loop of its own, so each a message of its own.
+            own.broker.wire().drop()
+        while time.monotonic() < until:
+            own.broker.wire().drop()
+        answers = [ask_later(own, "/workers/status") for _ in range(8)]
+        own.bridge.process.signal(signal.SIGCONT)
+        for answer in answers:
+            assert {row["connected"] for row in answer()["workers"]} == {False}
+        for worker in workers:
+            worker.connect()
+        wait_until(all_are(own, True, len(workers)))
 
 
 def test_two_bridges_say_the_same(own, new_directory):

@@ -23,6 +23,10 @@ READY_S = 10.0  # a bridge whose broker and database are up
 # The last heartbeat before a stop was heard up to this long before it, or so.
 EARLIEST_SILENCE_S = SILENCE_S - HEARTBEAT_S - 0.2
 
+# A bridge that is held up itself while the broker is stopped cannot prove what it knows, and says
+# so after holding the requests for so long.
+HOLD_S = 0.2
+
 CONTROL_ACCOUNT = (BRIDGE_USER, BRIDGE_PASSWORD)
 
 
@@ -155,8 +159,7 @@ class Parts:
             world.tell(f"broker: STOP for {seconds:.2f} s")
             since = time.monotonic()
             self._open("broker stopped", since, world.control_away)
-            if seconds > EARLIEST_SILENCE_S:
-                self._open("broker stopped", since, world.null_allowed, delay=EARLIEST_SILENCE_S)
+            self._open("broker stopped", since, world.null_allowed, delay=HOLD_S)
         os.kill(self.broker.process.pid, signal.SIGSTOP)
         with world.lock:
             self._open("broker silent", time.monotonic(), world.null_required, delay=SILENCE_S)
