@@ -154,10 +154,14 @@ def test_a_refused_token_is_a_failure_that_success_clears(own):
     row = wait_status(own, worker.worker_id, "update_required")
     assert row["renewal_failure_reason"] == "the disk is full"
     assert row["renewal_failure_at"].endswith("Z")
-    # Still let in, and with the new token, too, until another one is sent.
+    # Still let in; and the token that was refused is good until another one is sent. (A login
+    # with it would make it the current one.)
     assert admits(own, worker.worker_id, worker.token)
+    assert roles(own, worker.worker_id) == {"current": 1, "pending": 1}
     another = renew(own, worker)
-    wait_until(lambda: not admits(own, worker.worker_id, message["new_token"]), 5)
+    wait_until(lambda: roles(own, worker.worker_id) == {"current": 1, "pending": 1}, 5)
+    wait_until(lambda: own.rest.worker(worker.worker_id)["enforced"], 5)
+    assert not admits(own, worker.worker_id, message["new_token"])
     acknowledge(worker, another)
     row = wait_status(own, worker.worker_id, "active")
     assert (row["renewal_failure_reason"], row["renewal_failure_at"]) == (None, None)

@@ -48,7 +48,8 @@ static void put_tokens(enum dir_status status, const struct dir_token *tokens, i
 
 	entry.status = status;
 	entry.tokens_len = len;
-	memcpy(entry.tokens, tokens, (size_t)len * sizeof(tokens[0]));
+	for (int i = 0; i < len; i++)
+		entry.tokens[i] = tokens[i];
 	assert_int_equal(directory_apply(&world.p.directory, &entry, &before, &change, &e),
 			 ERR_OK);
 	assert_int_equal(change, DIR_APPLIED);
