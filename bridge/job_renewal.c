@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define CANDIDATES_MAX 5000 /* of one look; those that end first */
+#define CANDIDATES_MAX 50000 /* of one look; those that end first */
 
 struct found {
 	size_t len;

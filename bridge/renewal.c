@@ -46,6 +46,7 @@ struct renewal {
 	struct renewals *all;
 	struct worker_id id;
 	bool by_hand, running;
+	bool too_late;              /* the plugin did not have it in time */
 	struct audit_origin origin; /* by hand */
 	int64_t connected_ms;
 	int64_t begun_us;
@@ -142,9 +143,11 @@ static void on_sent_noted(void *arg, bool changed, struct err *e)
 
 static void on_unsent_noted(void *arg, bool changed, struct err *e)
 {
+	struct renewal *r = arg;
+
 	(void)changed;
-	err_set(e, ERR_WORKER_NOT_CONNECTED, NULL);
-	finish(arg, e);
+	err_set(e, r->too_late ? ERR_BROKER_UNAVAILABLE : ERR_WORKER_NOT_CONNECTED, NULL);
+	finish(r, e);
 }
 
 static void note(struct renewal *r, enum token_step step, token_changed_f done)
@@ -210,6 +213,7 @@ static void on_pushed(void *arg, bool enforced)
 		err_set(&e, ERR_BROKER_UNAVAILABLE, NULL);
 		finish(r, &e);
 	} else if (clock_mono_us() - r->begun_us > SEND_LATEST_US) {
+		r->too_late = true;
 		note(r, TOKEN_STEP_UNSENT, on_unsent_noted);
 	} else if (enforced) {
 		send(r);

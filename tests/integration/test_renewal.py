@@ -254,6 +254,17 @@ def test_a_login_that_no_bridge_heard_of_counts(own):
     wait_renewed(own, worker.worker_id, message)
 
 
+def test_a_new_token_survives_the_broker(own):
+    worker = own.online()
+    message = renew(own, worker)
+    acknowledge(worker, message)
+    own.broker.kill9()
+    own.broker.start()
+    worker = own.worker(Identity(worker.worker_id, message["new_token"]), "tcp-5").connect()
+    own.bridge.wait_ready()
+    wait_renewed(own, worker.worker_id, message)
+
+
 def test_two_bridges_renew_once(own, new_directory):
     other = Bridge(new_directory("second"), own.broker, own.database, "second", **BY_HAND)
     other.start()
