@@ -114,7 +114,7 @@ unit: $(UNIT_BIN)
 ## itest: run the integration tests (pytest; PYTEST_ARGS="-k name" picks some)
 .PHONY: itest
 itest: all
-	$(PYTHON) -m pytest tests/integration $(PYTEST_ARGS)
+	PYTHON=$(PYTHON) tests/integration/run.sh $(PYTEST_ARGS)
 
 ## test-truth: every answer held against a model under fire, for TRUTH_MINUTES (30), with TRUTH_SEED
 .PHONY: test-truth
@@ -131,12 +131,12 @@ test-brokers: deps-test deps-brokers
 .PHONY: asan
 asan: deps-test
 	$(MAKE) --no-print-directory FLAVOUR=asan unit build/asan/rollcall-bridge
-	ROLLCALL_TEST_BRIDGE=build/asan/rollcall-bridge $(PYTHON) -m pytest tests/integration $(PYTEST_ARGS)
+	ROLLCALL_TEST_BRIDGE=build/asan/rollcall-bridge PYTHON=$(PYTHON) tests/integration/run.sh $(PYTEST_ARGS)
 
 ## valgrind: integration tests with broker, plugin and bridge under valgrind; fails on any leak
 .PHONY: valgrind
 valgrind: deps-test all
-	ROLLCALL_TEST_VALGRIND=1 $(PYTHON) -m pytest tests/integration -m "not timing" $(PYTEST_ARGS)
+	ROLLCALL_TEST_VALGRIND=1 PYTHON=$(PYTHON) tests/integration/run.sh $(PYTEST_ARGS)
 
 # The load harness of the benchmarks.
 $(FLEET): $(call objects,$(FLEET_SRC)) $(OUT)/libprotocol.a

@@ -20,7 +20,7 @@ run() {
 	local name=$1
 	shift
 
-	if "$python" -m pytest tests/integration "$@"; then
+	if PYTHON=$python tests/integration/run.sh "$@"; then
 		results+=("$name: passed")
 	else
 		results+=("$name: FAILED")
