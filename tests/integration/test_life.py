@@ -109,14 +109,14 @@ def test_a_whole_life(own):
 def test_sessions_are_told_of_their_tokens_end_while_the_bridge_is_away(own):
     workers = [own.online(protocol) for protocol in PROTOCOLS]
     for worker in workers:
-        own.database.query("UPDATE tokens SET expires_at = UTC_TIMESTAMP(3) + INTERVAL 3 SECOND"
+        own.database.query("UPDATE tokens SET expires_at = UTC_TIMESTAMP(3) + INTERVAL 5 SECOND"
                            " WHERE worker_id = %s AND role = 'current'", worker.worker_id)
         own.rest.post(f"/workers/{worker.worker_id}/reinstate")  # the plugin learns of it
     own.bridge.kill9()
     try:
         for worker in workers:
-            assert worker.receive("notice", 8)["code"] == "TOKEN_EXPIRED"
-            assert worker.wire.wait_closed(1)
+            assert worker.receive("notice", 12)["code"] == "TOKEN_EXPIRED"
+            assert worker.wire.wait_closed(3)
     finally:
         own.bridge.start()
     for worker in workers:
