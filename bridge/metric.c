@@ -15,10 +15,10 @@
 #include "bridge/roster.h"
 #include "bridge/tally.h"
 #include "protocol/clock.h"
+#include "protocol/frames.h"
 #include "protocol/topics.h"
 
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,30 +49,42 @@ static void keep(struct metrics *m, const struct metric_message *message)
 		m->heard_end = &(*m->heard_end)->next;
 }
 
+static void take(struct metrics *m, const struct metric_source *from, const char *payload,
+		 size_t len)
+{
+	struct metric_message message;
+
+	metric_message_parse(from, payload, len, &message);
+	keep(m, &message);
+	message.reports = NULL;
+	if (message.refused > 0)
+		tally_add_n(TALLY_METRICS_REFUSED, message.refused);
+	if (message.rejections != NULL)
+		metric_acks_reject(&m->acks, &from->worker, message.rejections);
+	metric_message_fini(&message);
+}
+
+/* What workers sent in one turn of the broker's loop. */
 static void on_message(void *arg, const char *topic, const char *payload, size_t len)
 {
 	struct metrics *m = arg;
 	const struct config *config = &m->app->config;
+	struct frames frames = {.at = payload, .end = payload + len};
 	struct metric_source from;
-	struct metric_message message;
-	enum worker_topic kind;
+	const char *message;
+	size_t message_len;
 
-	if (!topic_match_worker(config->topic_root, topic, &from.worker, &kind) ||
-	    kind != WORKER_TOPIC_METRICS || from.worker.text[0] == '\0') {
+	if (strcmp(topic, TOPIC_METRICS_BATCH) != 0) {
 		tally_add(TALLY_MESSAGES_STRAY);
 		return;
 	}
 	from.received_ms = clock_unix_ms();
 	from.oldest_ms = from.received_ms - config->metrics_days * DAY_MS;
 	from.newest_ms = from.received_ms + config->metrics_ahead_seconds * 1000;
-	metric_message_parse(&from, payload, len, &message);
-	keep(m, &message);
-	message.reports = NULL;
-	if (message.refused > 0)
-		tally_add_n(TALLY_METRICS_REFUSED, message.refused);
-	if (message.rejections != NULL)
-		metric_acks_reject(&m->acks, &from.worker, message.rejections);
-	metric_message_fini(&message);
+	while (frame_next(&frames, &from.worker, &message, &message_len))
+		take(m, &from, message, message_len);
+	if (frames.at != frames.end)
+		tally_add(TALLY_METRICS_REFUSED);
 }
 
 static void on_too_long(void *arg)
@@ -147,14 +159,11 @@ static enum err_code start_parts(struct metrics *m, struct err *e)
 {
 	const struct metric_link_events events = {
 		.message = on_message, .too_long = on_too_long, .turn = on_turn, .arg = m};
-	char filter[TOPIC_MAX], shared[TOPIC_MAX + sizeof(SHARED_PREFIX)];
 
-	topic_filter_all(m->app->config.topic_root, WORKER_TOPIC_METRICS, filter);
-	snprintf(shared, sizeof(shared), "%s%s", SHARED_PREFIX, filter);
 	m->queue = metric_queue_new(e);
 	if (m->queue == NULL)
 		return e->code;
-	m->link = metric_link_new(&m->app->config, shared, &events, e);
+	m->link = metric_link_new(&m->app->config, &events, e);
 	if (m->link == NULL)
 		return e->code;
 	m->writer = metric_writer_new(&m->app->config, m->app->loop, m->queue, m->link, m->id,

@@ -4,6 +4,7 @@
  * hands out the messages where they lie. */
 #include "bridge/metric_link.h"
 
+#include "bridge/broker.h"
 #include "bridge/config.h"
 #include "bridge/mqtt_packet.h"
 #include "protocol/clock.h"
@@ -42,7 +43,6 @@ enum link_state { LINK_OPENING, LINK_GREETING, LINK_SUBSCRIBING, LINK_UP };
 struct metric_link {
 	const struct config *config;
 	struct metric_link_events events;
-	char filter[TOPIC_MAX];
 	pthread_t thread;
 	bool running;
 	int wake_fd;
@@ -189,11 +189,22 @@ static void close_socket(struct metric_link *l)
 
 /* ---- what comes in ----------------------------------------------------------------------- */
 
+/* The single reports are not delivered to whoever takes batches; but somebody must have
+ * subscribed to them, or MQTT 5 tells workers that nobody has. */
+static void subscribe(struct metric_link *l)
+{
+	char single[TOPIC_MAX];
+	const char *filters[] = {SHARED_PREFIX TOPIC_METRICS_BATCH, single};
+
+	topic_filter_all(l->config->topic_root, WORKER_TOPIC_METRICS, single);
+	mqtt_write_subscribe(&l->sending, SUBSCRIBE_ID, filters, ARRAY_LEN(filters), 0);
+}
+
 static bool on_connack(struct metric_link *l, const struct mqtt_packet *p)
 {
 	if (mqtt_connack_reason(p) != 0)
 		return broken(l, "the broker refuses it");
-	mqtt_write_subscribe(&l->sending, SUBSCRIBE_ID, l->filter, 0);
+	subscribe(l);
 	l->state = LINK_SUBSCRIBING;
 	return true;
 }
@@ -440,7 +451,7 @@ static void *thread_main(void *arg)
 
 /* ---- life -------------------------------------------------------------------------------- */
 
-struct metric_link *metric_link_new(const struct config *config, const char *filter,
+struct metric_link *metric_link_new(const struct config *config,
 				    const struct metric_link_events *events, struct err *e)
 {
 	struct metric_link *l = calloc(1, sizeof(*l));
@@ -452,7 +463,6 @@ struct metric_link *metric_link_new(const struct config *config, const char *fil
 	l->config = config;
 	l->events = *events;
 	l->fd = -1;
-	snprintf(l->filter, sizeof(l->filter), "%s", filter);
 	pthread_mutex_init(&l->lock, NULL);
 	buf_init(&l->sending, OUT_BYTES);
 	buf_init(&l->out, OUT_BYTES);

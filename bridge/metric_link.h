@@ -2,8 +2,9 @@
 /* metric_link.h - the metrics' own connection to Mosquitto, on a thread of its own: however
  * many reports come in, presence and commands on the other connection are not behind them.
  *
- * It subscribes at QoS 0. What is lost on the way was not acknowledged, and the worker sends it
- * again; an acknowledgement for each report would cost the broker as much as the report itself.
+ * It shares the subscription to the plugin's batches of metrics with other bridges, at QoS 0.
+ * What is lost on the way was not acknowledged, and the worker sends it again; an
+ * acknowledgement for each report would cost the broker as much as the report itself.
  *
  * Connects by itself and again, to the address it was told last. While it is under load it
  * reads at most once in a millisecond, which costs a small part of waking up for each report.
@@ -31,8 +32,7 @@ struct metric_link_events {
 	void *arg;
 };
 
-/* `filter` is what it subscribes to; copied. */
-struct metric_link *metric_link_new(const struct config *config, const char *filter,
+struct metric_link *metric_link_new(const struct config *config,
 				    const struct metric_link_events *events,
 				    struct err *e) MUST_CHECK;
 void metric_link_free(struct metric_link *l); /* NULL is fine; stops it */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/metric_queue.h"
 
+#include "protocol/clock.h"
 #include "protocol/htab.h"
 
 #include <pthread.h>
@@ -106,7 +107,17 @@ struct metric_report *metric_queue_put(struct metric_queue *q, struct metric_rep
 	return refused;
 }
 
-struct metric_report *metric_queue_take(struct metric_queue *q, size_t reports, size_t bytes)
+/* With the lock held. */
+static void wait_until(struct metric_queue *q, int64_t us)
+{
+	const struct timespec until = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+
+	while (!q->closed && pthread_cond_timedwait(&q->wake, &q->lock, &until) == 0)
+		continue;
+}
+
+struct metric_report *metric_queue_take(struct metric_queue *q, int64_t not_before_us,
+					size_t reports, size_t bytes)
 {
 	struct metric_report *list, **end;
 	size_t taken = 0;
@@ -114,6 +125,8 @@ struct metric_report *metric_queue_take(struct metric_queue *q, size_t reports, 
 	pthread_mutex_lock(&q->lock);
 	while (q->first == NULL && !q->closed)
 		pthread_cond_wait(&q->wake, &q->lock);
+	if (clock_mono_us() < not_before_us)
+		wait_until(q, not_before_us);
 	list = q->first;
 	for (end = &q->first; *end != NULL && reports > 0 && taken < bytes; reports--) {
 		taken += (*end)->extra_len;
@@ -148,17 +161,10 @@ void metric_queue_close(struct metric_queue *q)
 
 bool metric_queue_pause(struct metric_queue *q, int64_t ms)
 {
-	struct timespec until;
 	bool open;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += ms / 1000;
-	until.tv_nsec += ms % 1000 * 1000000;
-	until.tv_sec += until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&q->lock);
-	while (!q->closed && pthread_cond_timedwait(&q->wake, &q->lock, &until) == 0)
-		continue;
+	wait_until(q, clock_mono_us() + ms * 1000);
 	open = !q->closed;
 	pthread_mutex_unlock(&q->lock);
 	return open;

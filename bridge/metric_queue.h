@@ -20,9 +20,11 @@ void metric_queue_free(struct metric_queue *q); /* NULL is fine; frees what is i
 struct metric_report *metric_queue_put(struct metric_queue *q,
 				       struct metric_report *list) MUST_CHECK;
 
-/* Waits for reports; the oldest of them, at most `reports` and about `bytes` of further keys.
- * NULL: the queue is closed and nothing is left. They still take up their room. */
-struct metric_report *metric_queue_take(struct metric_queue *q, size_t reports, size_t bytes);
+/* Waits for reports; the oldest of them, at most `reports` and about `bytes` of further keys,
+ * and not before not_before_us (monotonic): until then more may come. NULL: the queue is closed
+ * and nothing is left. They still take up their room. */
+struct metric_report *metric_queue_take(struct metric_queue *q, int64_t not_before_us,
+					size_t reports, size_t bytes);
 
 /* What was taken is done with: its room is free again. */
 void metric_queue_done(struct metric_queue *q, const struct metric_report *list);

@@ -110,12 +110,16 @@ int mqtt_connack_reason(const struct mqtt_packet *p)
 int mqtt_suback_reason(const struct mqtt_packet *p)
 {
 	struct cursor c = cursor_of(p);
-	uint8_t reason;
+	int highest = -1;
 
 	take_u16(&c);
 	skip_properties(&c);
-	reason = take_u8(&c);
-	return c.over ? -1 : reason;
+	while (!c.over && c.at < c.end) {
+		const int reason = take_u8(&c);
+
+		highest = reason > highest ? reason : highest;
+	}
+	return highest;
 }
 
 int mqtt_disconnect_reason(const struct mqtt_packet *p)
@@ -191,13 +195,20 @@ void mqtt_write_connect(struct buf *out, const char *client_id, const char *user
 		add_text(out, password);
 }
 
-void mqtt_write_subscribe(struct buf *out, uint16_t id, const char *filter, uint8_t qos)
+void mqtt_write_subscribe(struct buf *out, uint16_t id, const char *const filters[], size_t n,
+			  uint8_t qos)
 {
-	add_header(out, SUBSCRIBE, 2, 2 + 1 + 2 + strlen(filter) + 1);
+	size_t len = 2 + 1;
+
+	for (size_t i = 0; i < n; i++)
+		len += 2 + strlen(filters[i]) + 1;
+	add_header(out, SUBSCRIBE, 2, len);
 	add_u16(out, id);
 	buf_add_char(out, 0);
-	add_text(out, filter);
-	buf_add_char(out, (char)qos);
+	for (size_t i = 0; i < n; i++) {
+		add_text(out, filters[i]);
+		buf_add_char(out, (char)qos);
+	}
 }
 
 void mqtt_write_publish(struct buf *out, const char *topic, const void *payload, size_t len)

@@ -47,8 +47,8 @@ enum mqtt_progress {
 /* Takes the first packet off `bytes`. */
 enum mqtt_progress mqtt_next(const char *bytes, size_t len, struct mqtt_packet *out);
 
-/* Reason codes (2.4), 0 is success; -1: the packet is malformed. A SUBACK's is that of its
- * first filter. */
+/* Reason codes (2.4), 0 is success; -1: the packet is malformed. A SUBACK's is the highest of
+ * its filters'. */
 int mqtt_connack_reason(const struct mqtt_packet *p);
 int mqtt_suback_reason(const struct mqtt_packet *p);
 int mqtt_disconnect_reason(const struct mqtt_packet *p);
@@ -58,7 +58,8 @@ bool mqtt_read_publish(const struct mqtt_packet *p, struct mqtt_message *out) MU
 /* Writers append to `out`. */
 void mqtt_write_connect(struct buf *out, const char *client_id, const char *user,
 			const char *password, uint16_t keepalive_s);
-void mqtt_write_subscribe(struct buf *out, uint16_t id, const char *filter, uint8_t qos);
+void mqtt_write_subscribe(struct buf *out, uint16_t id, const char *const filters[], size_t n,
+			  uint8_t qos);
 void mqtt_write_publish(struct buf *out, const char *topic, const void *payload,
 			size_t len); /* QoS 0 */
 void mqtt_write_puback(struct buf *out, uint16_t id);

@@ -37,26 +37,16 @@ static bool is_ours(const struct access_rules *rules, const char *topic)
 	enum worker_topic kind;
 	struct worker_id id;
 
-	if (strncmp(topic, TOPIC_OWN_PREFIX, strlen(TOPIC_OWN_PREFIX)) == 0)
+	if (strncmp(topic, TOPIC_OWN_PREFIX, strlen(TOPIC_OWN_PREFIX)) == 0 ||
+	    strcmp(topic, TOPIC_METRICS_BATCH) == 0)
 		return true;
 	return topic_match_worker(rules->topic_root, topic, &id, &kind) &&
 	       kind != WORKER_TOPIC_APP;
 }
 
-/* The filter behind "$share/{group}/" (MQTT 5 section 4.8.2), or the topic itself. */
-static const char *without_share(const char *topic)
-{
-	const char *slash;
-
-	if (strncmp(topic, "$share/", 7) != 0)
-		return topic;
-	slash = strchr(topic + 7, '/');
-	return slash != NULL ? slash + 1 : topic;
-}
-
 enum access access_control(const struct access_rules *rules, const struct access_request *rq)
 {
-	const char *topic = without_share(rq->topic);
+	const char *topic = topic_without_share(rq->topic);
 
 	if (strcmp(topic, TOPIC_CONTROL) == 0 || strcmp(topic, TOPIC_CONTROL_RESPONSE) == 0 ||
 	    is_ours(rules, topic))

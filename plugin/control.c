@@ -18,6 +18,7 @@
 
 struct control_client {
 	const void *client;
+	bool takes_batches;
 };
 
 struct control_answer {
@@ -66,18 +67,52 @@ static bool match_client(const void *item, const void *client)
 	return ((const struct control_client *)item)->client == client;
 }
 
+static struct control_client *find_client(const struct control *c, const void *client)
+{
+	return htab_find(&c->clients, htab_hash_ptr(client), match_client, client);
+}
+
 bool control_client_known(const struct control *c, const void *client)
 {
-	return htab_find(&c->clients, htab_hash_ptr(client), match_client, client) != NULL;
+	return find_client(c, client) != NULL;
+}
+
+static void set_takes_batches(struct control *c, struct control_client *cc, bool takes)
+{
+	c->batch_takers += takes;
+	c->batch_takers -= cc->takes_batches;
+	cc->takes_batches = takes;
+}
+
+void control_client_subscribes(struct control *c, const void *client, const char *filter)
+{
+	struct control_client *cc = find_client(c, client);
+
+	if (cc != NULL && strcmp(topic_without_share(filter), TOPIC_METRICS_BATCH) == 0)
+		set_takes_batches(c, cc, true);
+}
+
+bool control_client_takes_batches(const struct control *c, const void *client)
+{
+	const struct control_client *cc = find_client(c, client);
+
+	return cc != NULL && cc->takes_batches;
+}
+
+bool control_batches_wanted(const struct control *c)
+{
+	return c->batch_takers > 0;
 }
 
 void control_client_add(struct control *c, const void *client)
 {
-	struct control_client *cc;
+	struct control_client *cc = find_client(c, client);
 
-	if (control_client_known(c, client) || c->clients.len >= CLIENTS_MAX)
+	if (cc != NULL) /* another one at the same address, whose end went unheard */
+		set_takes_batches(c, cc, false);
+	if (cc != NULL || c->clients.len >= CLIENTS_MAX)
 		return;
-	cc = malloc(sizeof(*cc));
+	cc = calloc(1, sizeof(*cc));
 	if (cc == NULL)
 		return;
 	cc->client = client;
@@ -87,11 +122,11 @@ void control_client_add(struct control *c, const void *client)
 
 void control_client_remove(struct control *c, const void *client)
 {
-	struct control_client *cc =
-		htab_find(&c->clients, htab_hash_ptr(client), match_client, client);
+	struct control_client *cc = find_client(c, client);
 
 	if (cc == NULL)
 		return;
+	set_takes_batches(c, cc, false);
 	htab_remove(&c->clients, cc);
 	free(cc);
 	dirsync_client_gone(c->sync, client);

@@ -36,6 +36,7 @@ struct control {
 	struct store *store;
 	struct publish *publish;
 	struct htab clients;            /* struct control_client, by the broker's pointer */
+	size_t batch_takers;            /* of them */
 	struct control_answer *waiting; /* for their records to be durable, oldest first */
 	struct control_answer **waiting_end;
 	struct dirsync *sync;
@@ -67,6 +68,14 @@ void control_close(struct control *c);
 void control_client_add(struct control *c, const void *client);
 void control_client_remove(struct control *c, const void *client);
 bool control_client_known(const struct control *c, const void *client);
+
+/* A control client subscribed: one that takes batches of metrics gets each report in those, and
+ * none by itself, whatever else it subscribes to. */
+void control_client_subscribes(struct control *c, const void *client, const char *filter);
+bool control_client_takes_batches(const struct control *c, const void *client);
+
+/* Anyone does. */
+bool control_batches_wanted(const struct control *c);
 
 /* A message on the control topic. Always answered, whatever it holds. */
 void control_message(struct control *c, const void *client, const struct control_route *route,

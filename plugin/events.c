@@ -340,6 +340,23 @@ static enum access check_absent_worker(struct plugin *p, const char *username,
 	return access;
 }
 
+/* What a client gets in batches is not delivered to it one by one. That it subscribes to
+ * `workers/+/metrics` all the same keeps MQTT 5 from telling workers that nobody listens. */
+static enum access check_control_access(struct plugin *p, const void *client,
+					const struct access_request *rq)
+{
+	enum worker_topic kind;
+	struct worker_id id;
+
+	if (rq->op == ACCESS_SUBSCRIBE)
+		control_client_subscribes(&p->control, client, rq->topic);
+	else if (rq->op == ACCESS_READ && control_client_takes_batches(&p->control, client) &&
+		 topic_match_worker(p->options.topic_root, rq->topic, &id, &kind) &&
+		 kind == WORKER_TOPIC_METRICS)
+		return ACCESS_DENY;
+	return access_control(&p->rules, rq);
+}
+
 int on_acl_check(int event, void *event_data, void *userdata)
 {
 	const struct mosquitto_evt_acl_check *ev = event_data;
@@ -360,7 +377,7 @@ int on_acl_check(int event, void *event_data, void *userdata)
 	username = mosquitto_client_username(ev->client);
 	if (username != NULL && options_is_control_user(&p->options, username) &&
 	    control_client_known(&p->control, ev->client))
-		return to_mosq(access_control(&p->rules, &rq));
+		return to_mosq(check_control_access(p, ev->client, &rq));
 	if (username != NULL && directory_owns(&p->directory, username))
 		return to_mosq(check_absent_worker(p, username, ev, &rq));
 	access = access_other(&p->rules, &rq);
@@ -385,28 +402,40 @@ static void take_token_ack(struct plugin *p, struct session *s,
 		session_took_token(&p->conns, s, token);
 }
 
+static void take_state(struct plugin *p, const struct session *s,
+		       const struct mosquitto_evt_message *ev)
+{
+	struct err e = {0};
+
+	if (report_state(p->store, &s->conn->id, ev->payload, ev->payloadlen, &e) == ERR_OK)
+		return;
+	stats_add(STAT_STATES_DROPPED, 1);
+	log_debug("report", "worker=%s state left out: %s", s->conn->id.text, e.msg);
+}
+
 int on_message(int event, void *event_data, void *userdata)
 {
 	const struct mosquitto_evt_message *ev = event_data;
 	struct plugin *p = userdata;
-	struct err e = {0};
 	struct session *s = session_of(p, ev->client);
+	enum worker_topic kind;
+	struct worker_id id;
 
 	(void)event;
-	if (s == NULL || ev->topic == NULL)
+	if (s == NULL || ev->topic == NULL ||
+	    !topic_match_worker(p->options.topic_root, ev->topic, &id, &kind) ||
+	    !worker_id_equal(&id, &s->conn->id))
 		return MOSQ_ERR_SUCCESS;
 	/* A will raises no message event: what looked like one was a message of a live client.
 	 */
-	if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL))
+	if (kind == WORKER_TOPIC_WILL)
 		session_not_will(s);
-	else if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_TOKEN_ACK))
+	else if (kind == WORKER_TOPIC_METRICS && control_batches_wanted(&p->control))
+		gather_add(&p->gather, &id, ev->payload, ev->payloadlen);
+	else if (kind == WORKER_TOPIC_TOKEN_ACK)
 		take_token_ack(p, s, ev);
-	else if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE) &&
-		 report_state(p->store, &s->conn->id, ev->payload, ev->payloadlen, &e) !=
-			 ERR_OK) {
-		stats_add(STAT_STATES_DROPPED, 1);
-		log_debug("report", "worker=%s state left out: %s", s->conn->id.text, e.msg);
-	}
+	else if (kind == WORKER_TOPIC_STATE)
+		take_state(p, s, ev);
 	return MOSQ_ERR_SUCCESS;
 }
 

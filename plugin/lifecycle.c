@@ -116,6 +116,7 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 	p->conns.generation_floor = floor;
 	audit_open(&p->audit, &p->publish, p->node);
 	limits_open(&p->limits, p->options.auth_failures_per_minute);
+	gather_open(&p->gather, &p->publish);
 	if (control_open(&p->control, &p->options, &p->conns, &p->directory, p->store,
 			 &p->publish, e) != ERR_OK)
 		return e->code;
@@ -136,7 +137,7 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 void plugin_tick(struct plugin *p)
 {
 	int64_t now_us = clock_mono_us();
-	bool more;
+	bool more, later;
 
 	/* Disarm first: what the store thread finishes from here on arms it again. */
 	wake_disarm();
@@ -145,10 +146,13 @@ void plugin_tick(struct plugin *p)
 	more = connset_tick(&p->conns, now_us);
 	more |= control_tick(&p->control, now_us);
 	audit_tick(&p->audit, now_us);
+	later = gather_tick(&p->gather, now_us);
 	store_flush(p->store, p->control.waiting != NULL);
 	more |= publish_flush(&p->publish, now_us);
 	if (more)
 		wake_arm();
+	else if (later)
+		wake_later();
 	stats_observe_us(STAT_TICK_DURATION, clock_mono_us() - now_us);
 }
 
@@ -167,6 +171,7 @@ void plugin_stop(struct plugin *p)
 	if (p->audit.node != NULL)
 		audit_close(&p->audit);
 	limits_close(&p->limits);
+	gather_close(&p->gather);
 	if (p->publish.node != NULL)
 		publish_close(&p->publish);
 	store_close(p->store);

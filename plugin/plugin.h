@@ -7,6 +7,7 @@
 #include "plugin/conn.h"
 #include "plugin/control.h"
 #include "plugin/directory.h"
+#include "plugin/gather.h"
 #include "plugin/limits.h"
 #include "plugin/options.h"
 #include "plugin/publish.h"
@@ -22,6 +23,7 @@ struct plugin {
 	struct connset conns;
 	struct control control;
 	struct audit audit;
+	struct gather gather;
 	struct limits limits; /* on failed logins */
 	bool reloading;       /* from RELOAD (SIGHUP) to the turn's end: logins may be old
 				 acquaintances */

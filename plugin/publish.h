@@ -59,5 +59,5 @@ void publish_answer(struct publish *p, const char *client_id, const char *topic,
 		    const void *payload, size_t len, const void *correlation,
 		    uint16_t correlation_len);
 
-/* To whoever subscribed (audit rows). */
+/* To whoever subscribed (audit rows, batches of metrics). */
 void publish_all(struct publish *p, const char *topic, const void *payload, size_t len);

@@ -20,6 +20,9 @@
 	X(MESSAGES_SENT, messages_sent, "Messages delivered to workers")                       \
 	X(BYTES_SENT, bytes_sent, "Bytes of payload delivered to workers")                     \
 	X(PRESENCE_BATCHES, presence_batches, "Batches of presence events published")          \
+	X(METRIC_MESSAGES, metric_messages, "Messages with metrics handed to bridges")         \
+	X(METRIC_BATCHES, metric_batches, "Batches of them")                                   \
+	X(METRICS_DROPPED, metrics_dropped, "Messages with metrics too large to be handed on") \
 	X(NOTICES, notices, "Notices sent to sessions")                                        \
 	X(AUDIT_ROWS, audit_rows, "Rows published about refused logins")                       \
 	X(CONTROL_MESSAGES, control_messages, "Messages of control users")                     \

@@ -10,16 +10,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_NS 100000  /* after what is left of this turn, usually */
+#define FIRST_NS 100000 /* after what is left of this turn, usually */
+#define LATER_NS 2000000
 #define REPEAT_NS 500000 /* and again, in case the first came too early */
 
 static const struct itimerspec soon = {
 	{0, REPEAT_NS},
         {0, FIRST_NS }
 };
+static const struct itimerspec later = {
+	{0, REPEAT_NS},
+        {0, LATER_NS }
+};
+enum { NEVER, LATER, SOON };
 static timer_t timer;
 static int signal_number; /* 0: closed */
-static atomic_bool armed;
+static atomic_int armed;  /* for when */
 
 static void nothing(int number)
 {
@@ -65,23 +71,38 @@ void wake_close(void)
 	/* A signal that is still pending must not meet the default action, which kills. */
 	signal(signal_number, SIG_IGN);
 	signal_number = 0;
-	atomic_store(&armed, false);
+	atomic_store(&armed, NEVER);
 }
 
 void wake_arm(void)
 {
-	if (signal_number != 0 && !atomic_exchange(&armed, true))
+	if (signal_number != 0 && atomic_exchange(&armed, SOON) != SOON)
 		timer_settime(timer, 0, &soon, NULL);
+}
+
+/* Another thread may have asked for it in between, to no effect. */
+static void repeat_if_soon(void)
+{
+	if (atomic_load(&armed) == SOON)
+		timer_settime(timer, 0, &soon, NULL);
+}
+
+void wake_later(void)
+{
+	int never = NEVER;
+
+	if (signal_number == 0 || !atomic_compare_exchange_strong(&armed, &never, LATER))
+		return;
+	timer_settime(timer, 0, &later, NULL);
+	repeat_if_soon();
 }
 
 void wake_disarm(void)
 {
 	static const struct itimerspec never;
 
-	if (signal_number == 0 || !atomic_exchange(&armed, false))
+	if (signal_number == 0 || atomic_exchange(&armed, NEVER) == NEVER)
 		return;
 	timer_settime(timer, 0, &never, NULL);
-	/* Another thread may have armed it in between, to no effect. */
-	if (atomic_load(&armed))
-		timer_settime(timer, 0, &soon, NULL);
+	repeat_if_soon();
 }

@@ -45,6 +45,16 @@ void topic_of_worker(const char *root, const struct worker_id *id, enum worker_t
 	snprintf(out, TOPIC_MAX, "%s/%s/%s", root, id->text, worker_topic_name(topic));
 }
 
+const char *topic_without_share(const char *filter)
+{
+	const char *slash;
+
+	if (strncmp(filter, "$share/", 7) != 0)
+		return filter;
+	slash = strchr(filter + 7, '/');
+	return slash != NULL ? slash + 1 : filter;
+}
+
 void topic_filter_all(const char *root, enum worker_topic topic, char out[TOPIC_MAX])
 {
 	snprintf(out, TOPIC_MAX, "%s/+/%s", root, worker_topic_name(topic));

@@ -18,6 +18,8 @@
 #define TOPIC_HEARTBEAT "rollcall/v1/heartbeat"
 #define TOPIC_AUDIT "rollcall/v1/audit"
 #define TOPIC_TOKEN "rollcall/v1/token"
+/* Not below rollcall/v1/, where everything is JSON. As closed to others. */
+#define TOPIC_METRICS_BATCH "rollcall/metrics/v1"
 #define TOPIC_OWN_PREFIX "rollcall/v1/" /* only the plugin and control users write below it */
 
 /* X(NAME, last part, may its worker publish it, may its worker subscribe to it) */
@@ -59,6 +61,9 @@ void topic_of_worker(const char *root, const struct worker_id *id, enum worker_t
  * "{root}/{level}/…". `id` gets the level if it is a worker id, else the empty string ("+"). */
 bool topic_match_worker(const char *root, const char *topic, struct worker_id *id,
 			enum worker_topic *kind);
+
+/* The filter behind "$share/{group}/" (MQTT 5 section 4.8.2), or the filter itself. */
+const char *topic_without_share(const char *filter);
 
 /* A subscription filter for all workers, e.g. "workers/+/metrics". */
 void topic_filter_all(const char *root, enum worker_topic topic, char out[TOPIC_MAX]);

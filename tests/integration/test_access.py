@@ -33,6 +33,7 @@ FOREIGN_WRITES = [
     "workers/{id}/results/ack", "workers/{id}/presence", "workers/{id}/other", "workers/{id}",
     "workers/{id}/metrics/x", "workers/{id}x/metrics", "/workers/{id}/metrics",
     "rollcall/v1/presence", "rollcall/v1/heartbeat", "rollcall/v1/audit", "rollcall/x",
+    "rollcall/metrics/v1",
     "$CONTROL/rollcall/v1", "$CONTROL/rollcall/v1/response", "$SYS/x", "sensors/1", "other"]
 
 
@@ -157,7 +158,8 @@ def test_a_worker_that_was_denied_stays_connected(hall):
 @pytest.mark.parametrize("topic", [
     f"workers/{OTHER}/commands", f"workers/{OTHER}/presence", f"workers/{OTHER}/metrics",
     f"workers/{OTHER}/token", f"workers/{OTHER}/state", f"workers/{OTHER}/x", "workers/any/will",
-    "rollcall/v1/presence", "rollcall/v1/heartbeat", "rollcall/v1/audit", "rollcall/v1/x"])
+    "rollcall/v1/presence", "rollcall/v1/heartbeat", "rollcall/v1/audit", "rollcall/v1/x",
+    "rollcall/metrics/v1"])
 def test_an_ordinary_user_cannot_speak_for_rollcall(hall, topic):
     """Though the access file grants that user everything."""
     alice = hall.wire(hall.broker.ordinary_wire())

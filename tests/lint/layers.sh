@@ -97,7 +97,7 @@ layers plugin 'plugin|broker_api' \
 	'control[a-z_]*|dirsync' \
 	'admit|access|report|audit' \
 	'conn|connset[a-z_]*|session|session_token|hibernate|directory|proof' \
-	'object|publish' \
+	'object|publish|gather' \
 	'store[a-z_]*|journal|pending|mark' \
 	'options|codec|disk|wake|expiry|slab|numtab|swap|histogram|stats|limits'
 

@@ -16,6 +16,7 @@ static void expect_bytes(const struct buf *b, const char *bytes, size_t len)
 
 static void packets_are_written_as_the_specification_has_them(void **state)
 {
+	static const char *const filters[] = {"a/+", "b"};
 	struct buf b;
 
 	(void)state;
@@ -26,8 +27,8 @@ static void packets_are_written_as_the_specification_has_them(void **state)
 	mqtt_write_connect(&b, "id", "user", "", 10);
 	EXPECT(&b, "\x10\x15\0\4MQTT\5\x82\0\x0a\0\0\2id\0\4user");
 	buf_reset(&b);
-	mqtt_write_subscribe(&b, 258, "a/+", 0);
-	EXPECT(&b, "\x82\x09\1\2\0\0\3a/+\0");
+	mqtt_write_subscribe(&b, 258, filters, ARRAY_LEN(filters), 0);
+	EXPECT(&b, "\x82\x0d\1\2\0\0\3a/+\0\0\1b\0");
 	buf_reset(&b);
 	mqtt_write_publish(&b, "t", "payload", 7);
 	EXPECT(&b, "\x30\x0b\0\1t\0payload");
@@ -152,6 +153,10 @@ static void answers_have_reasons(void **state)
 	assert_int_equal(mqtt_connack_reason(&p), -1);
 	assert_int_equal(mqtt_next("\x90\4\0\1\0\x80", 6, &p), MQTT_WHOLE);
 	assert_int_equal(mqtt_suback_reason(&p), 0x80);
+	assert_int_equal(mqtt_next("\x90\5\0\1\0\x87\0", 7, &p), MQTT_WHOLE);
+	assert_int_equal(mqtt_suback_reason(&p), 0x87);
+	assert_int_equal(mqtt_next("\x90\5\0\1\0\0\0", 7, &p), MQTT_WHOLE);
+	assert_int_equal(mqtt_suback_reason(&p), 0);
 	assert_int_equal(mqtt_next("\x90\3\0\1\0", 5, &p), MQTT_WHOLE);
 	assert_int_equal(mqtt_suback_reason(&p), -1);
 	assert_int_equal(mqtt_next("\xe0\0", 2, &p), MQTT_WHOLE);
