@@ -13,6 +13,7 @@
 #include "bridge/broker.h"
 #include "bridge/catchup.h"
 #include "bridge/follow.h"
+#include "bridge/heartbeat.h"
 #include "bridge/lag.h"
 #include "bridge/loop.h"
 #include "bridge/mirror_list.h"
@@ -166,13 +167,6 @@ static void on_whole(void *arg)
 
 /* ---- proof ------------------------------------------------------------------------------- */
 
-struct heartbeat {
-	struct presence_pos pos;
-	int64_t clock_us; /* 0: not said */
-	bool has_digest;
-	struct digest digest;
-};
-
 static void on_disproof(struct mirror *m, const struct heartbeat *beat)
 {
 	m->disproofs++;
@@ -256,25 +250,6 @@ static void on_presence(void *arg, const char *topic, const char *payload, size_
 	json_object_put(doc);
 }
 
-static enum err_code read_heartbeat(struct json_object *doc, struct heartbeat *beat,
-				    struct err *e)
-{
-	const char *hash;
-	struct jread r;
-
-	*beat = (struct heartbeat){0};
-	jread_begin(&r, doc, e);
-	beat->pos.boot = jread_i64(&r, "boot", 0, INT64_MAX);
-	beat->pos.seq = jread_i64(&r, "seq", 0, INT64_MAX);
-	beat->clock_us = jread_i64_or(&r, "clock_us", 0, 0, INT64_MAX);
-	beat->digest.count = jread_i64_or(&r, "count", 0, 0, INT64_MAX);
-	hash = jread_str_or(&r, "hash", 16, 16, NULL);
-	beat->has_digest = hash != NULL;
-	if (hash != NULL && !digest_parse_hash(&beat->digest, hash))
-		jread_fail(&r, "hash", "must be 16 hexadecimal digits");
-	return jread_end(&r);
-}
-
 static void hear_heartbeat(struct mirror *m, const struct heartbeat *beat)
 {
 	on_check(m); /* a silence that has just ended was one all the same */
@@ -292,15 +267,13 @@ static void on_heartbeat(void *arg, const char *topic, const char *payload, size
 {
 	struct mirror *m = arg;
 	struct err e = {0};
-	struct json_object *doc = jread_parse(payload, len, &e);
 	struct heartbeat beat;
 
 	(void)topic;
-	if (doc != NULL && read_heartbeat(doc, &beat, &e) == ERR_OK)
+	if (heartbeat_parse(payload, len, &beat, &e) == ERR_OK)
 		hear_heartbeat(m, &beat);
 	else
 		log_warn("mirror", "heartbeat that cannot be read: %s", e.msg);
-	json_object_put(doc);
 }
 
 static bool wants_presence(void *arg, const char *topic)
