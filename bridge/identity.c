@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFRESH_MS                                                                             \
-	400 /* and a quarter of a second until streams notice: a second is promised */
+/* And a quarter of a second until streams notice: a second is promised. */
+#define REFRESH_MS 400
 
 struct identity {
 	struct app *app;
