@@ -36,8 +36,8 @@ struct audit_row {
 enum err_code store_audit_add(struct db *db, const struct audit_row *row,
 			      struct err *e) MUST_CHECK;
 
-/* Many at once, in one transaction, with `at_ms` and `count` given. Of those with the same `seen`
- * one stays, with the newest `detail`. */
+/* Many at once, in one transaction, with `at_ms` and `count` given. Of those with the same
+ * `seen` one stays, with the newest `detail`. */
 enum err_code store_audit_add_all(struct db *db, const struct audit_row *const rows[],
 				  size_t len, struct err *e) MUST_CHECK;
 

@@ -163,6 +163,12 @@ def test_a_second_start_carries_on_with_the_same_data(new_installation):
     worker = connect(first, identity)
     first.rest().wait_connected(identity.worker_id)
     worker.drop()
+
+    # The first password is kept until it is changed.
+    first.rest().post("/auth/password", {"current_password": "chosen by the operator",
+                                         "new_password": "of the administrator's choice"})
+    wait_until(lambda: first.env["ROLLCALL_ADMIN_PASSWORD"] == "", 10, "ready.env forgets it")
+    assert (first.run_dir / "secrets" / "admin_password").read_text() == ""
     assert first.stop(signal.SIGINT) in (0, 2, 130)
 
 
