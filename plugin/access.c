@@ -7,11 +7,9 @@ enum access access_worker(const struct access_rules *rules, const struct worker_
 			  enum access_phase phase, const struct access_request *rq)
 {
 	enum worker_topic kind;
-	struct worker_id of_topic;
 
 	if (phase == PHASE_NONE ||
-	    !topic_match_worker(rules->topic_root, rq->topic, &of_topic, &kind) ||
-	    !worker_id_equal(&of_topic, worker))
+	    !topic_match_own(rules->topic_root, rq->topic, worker, &kind))
 		return ACCESS_DENY;
 	if (phase == PHASE_ENDED)
 		return rq->op == ACCESS_WRITE && kind == WORKER_TOPIC_WILL && !rq->retain

@@ -7,6 +7,7 @@
 #include "plugin/proof.h"
 #include "plugin/report.h"
 #include "plugin/stats.h"
+#include "plugin/wake.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 
@@ -127,8 +128,10 @@ static int finish_login(struct plugin *p, const struct login *login, enum refusa
 		refusal = REFUSED_RATE_LIMITED;
 	}
 	stats_label(STAT_CONNECTS, refusal, 1);
-	if (refusal == ADMITTED)
+	if (refusal == ADMITTED) {
+		p->logins++;
 		return MOSQ_ERR_SUCCESS;
+	}
 	audit_refused(&p->audit, refusal, worker, login->client_id, login->address);
 	return MOSQ_ERR_AUTH;
 }
@@ -167,6 +170,7 @@ int on_basic_auth(int event, void *event_data, void *userdata)
 	bool control;
 
 	(void)event;
+	wake_event();
 	read_login(ev, &login);
 	control =
 		login.username != NULL && options_is_control_user(&p->options, login.username);
@@ -218,14 +222,15 @@ static bool to_op(int access, enum access_op *op)
 	}
 }
 
-static bool is_kind(const struct plugin *p, const char *topic, const struct worker_id *worker,
-		    enum worker_topic kind)
+/* What the topic is to the session's worker; WORKER_TOPIC_OTHER if it is another's, or none. */
+static enum worker_topic kind_of(const struct plugin *p, const struct session *s,
+				 const char *topic)
 {
-	enum worker_topic found;
-	struct worker_id id;
+	enum worker_topic kind;
 
-	return topic_match_worker(p->options.topic_root, topic, &id, &found) && found == kind &&
-	       worker_id_equal(&id, worker);
+	return topic_match_own(p->options.topic_root, topic, &s->conn->id, &kind)
+		       ? kind
+		       : WORKER_TOPIC_OTHER;
 }
 
 static enum access_phase phase_of(const struct session *s)
@@ -263,14 +268,14 @@ static void count_message(struct session *s, enum access_op op, uint32_t len)
 static enum access check_write(struct plugin *p, struct session *s,
 			       const struct mosquitto_evt_acl_check *ev)
 {
+	enum worker_topic kind = kind_of(p, s, ev->topic);
 	char detail[PRESENCE_DETAIL_MAX + 1];
 	bool has_detail;
 
-	if (is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL)) {
+	if (kind == WORKER_TOPIC_WILL) {
 		has_detail = report_will_reason(ev->payload, ev->payloadlen, detail);
 		session_will(&p->conns, s, has_detail ? detail : NULL);
-	} else if (ev->payloadlen > REPORTED_MAX_BYTES &&
-		   is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_STATE)) {
+	} else if (kind == WORKER_TOPIC_STATE && ev->payloadlen > REPORTED_MAX_BYTES) {
 		stats_label(STAT_DENIED, DENY_TOO_LARGE, 1);
 		return ACCESS_DENY;
 	}
@@ -301,7 +306,7 @@ static enum access check_session_access(struct plugin *p, struct session *s,
 	/* On 2.0, that it may ask proves that it was accepted; but a will may also be that of a
 	 * client that the broker refused. */
 	if (!p->conns.has_connect_event && s->state == SESSION_PENDING &&
-	    !(rq->op == ACCESS_WRITE && is_kind(p, ev->topic, &s->conn->id, WORKER_TOPIC_WILL)))
+	    !(rq->op == ACCESS_WRITE && kind_of(p, s, ev->topic) == WORKER_TOPIC_WILL))
 		session_accept(&p->conns, s);
 	access = access_worker(&p->rules, &s->conn->id, phase_of(s), rq);
 	if (access == ACCESS_DENY)
@@ -367,6 +372,7 @@ int on_acl_check(int event, void *event_data, void *userdata)
 	enum access access;
 
 	(void)event;
+	wake_event();
 	if (!to_op(ev->access, &rq.op))
 		return MOSQ_ERR_PLUGIN_DEFER;
 	s = session_of(p, ev->client);
@@ -419,19 +425,18 @@ int on_message(int event, void *event_data, void *userdata)
 	struct plugin *p = userdata;
 	struct session *s = session_of(p, ev->client);
 	enum worker_topic kind;
-	struct worker_id id;
 
 	(void)event;
-	if (s == NULL || ev->topic == NULL ||
-	    !topic_match_worker(p->options.topic_root, ev->topic, &id, &kind) ||
-	    !worker_id_equal(&id, &s->conn->id))
+	wake_event();
+	if (s == NULL || ev->topic == NULL)
 		return MOSQ_ERR_SUCCESS;
+	kind = kind_of(p, s, ev->topic);
 	/* A will raises no message event: what looked like one was a message of a live client.
 	 */
 	if (kind == WORKER_TOPIC_WILL)
 		session_not_will(s);
 	else if (kind == WORKER_TOPIC_METRICS && control_batches_wanted(&p->control))
-		gather_add(&p->gather, &id, ev->payload, ev->payloadlen);
+		gather_add(&p->gather, &s->conn->id, ev->payload, ev->payloadlen);
 	else if (kind == WORKER_TOPIC_TOKEN_ACK)
 		take_token_ack(p, s, ev);
 	else if (kind == WORKER_TOPIC_STATE)
@@ -488,6 +493,7 @@ int on_control(int event, void *event_data, void *userdata)
 	struct control_route route;
 
 	(void)event;
+	wake_event();
 	/* Always 0: any other answer disconnects the client. */
 	if (!control_client_known(&p->control, ev->client) || username == NULL ||
 	    !options_is_control_user(&p->options, username)) {
@@ -512,6 +518,7 @@ int on_connect(int event, void *event_data, void *userdata)
 	struct session *s = session_of(p, ev->client);
 
 	(void)event;
+	wake_event();
 	if (s != NULL)
 		session_accept(&p->conns, s);
 	return MOSQ_ERR_SUCCESS;
@@ -547,6 +554,7 @@ int on_disconnect(int event, void *event_data, void *userdata)
 	struct session *s = session_of(p, ev->client);
 
 	(void)event;
+	wake_event();
 	/* Unknown pointers are failed logins, repeated or late events, and other users. */
 	if (s != NULL)
 		session_end(&p->conns, s, cause_of(ev->reason));

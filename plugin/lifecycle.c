@@ -11,6 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Logins that follow one another so soon are a storm, whose turns are not all of logins. */
+#define LOGIN_STORM_US 5000
+
 #define META_BOOT "boot"
 #define META_SHUTDOWN "shutdown" /* the boot that ended in order */
 #define META_NODE "node"
@@ -123,7 +126,8 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 	/* Stored before it is told: a second crash must find it done. */
 	if (connset_restart(&p->conns, earlier_life == EARLIER_SHUT_DOWN, e) != ERR_OK)
 		return e->code;
-	publish_flush(&p->publish, clock_mono_us());
+	publish_flush(&p->publish, clock_mono_us(), false);
+	publish_flush_retained(&p->publish);
 	p->started = true;
 	log_info("plugin",
 		 "version=%s node=%s boot=%lld workers=%lld closed=%lld storage=%s "
@@ -140,7 +144,7 @@ void plugin_tick(struct plugin *p)
 	bool more, later;
 
 	/* Disarm first: what the store thread finishes from here on arms it again. */
-	wake_disarm();
+	wake_turn_begins(now_us);
 	p->reloading = false;
 	store_collect(p->store);
 	more = connset_tick(&p->conns, now_us);
@@ -148,11 +152,11 @@ void plugin_tick(struct plugin *p)
 	audit_tick(&p->audit, now_us);
 	later = gather_tick(&p->gather, now_us);
 	store_flush(p->store, p->control.waiting != NULL);
-	more |= publish_flush(&p->publish, now_us);
-	if (more)
-		wake_arm();
-	else if (later)
-		wake_later();
+	if (p->logins > 0)
+		p->last_login_us = now_us;
+	p->logins = 0;
+	more |= publish_flush(&p->publish, now_us, now_us - p->last_login_us < LOGIN_STORM_US);
+	wake_turn_ends(more, later);
 	stats_observe_us(STAT_TICK_DURATION, clock_mono_us() - now_us);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define RECORD_VERSION 1
+#define RECORD_MAX_BYTES 511 /* twelve numbers, and the detail */
 
 static void encode(const struct object *o, struct buf *out)
 {
@@ -64,18 +65,15 @@ bool object_load(struct store *s, const struct worker_id *id, struct object *out
 enum err_code object_save(struct store *s, const struct object *object, struct err *e)
 {
 	const char *id = object->last.worker.text;
+	char space[RECORD_MAX_BYTES + 1];
 	struct buf record;
 
 	e->code = ERR_OK;
-	buf_init(&record, 1024);
+	buf_init_on(&record, space, sizeof(space));
 	encode(object, &record);
 	if (record.failed)
-		err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	else
-		(void)(store_put(s, STORE_OBJECTS, id, strlen(id), record.data, record.len,
-				 e) == ERR_OK);
-	buf_fini(&record);
-	return e->code;
+		return err_set(e, ERR_INTERNAL, "an object's record is too long");
+	return store_put(s, STORE_OBJECTS, id, strlen(id), record.data, record.len, e);
 }
 
 static void note_reserved(void *arg, const char *key, size_t key_len, struct slice value)

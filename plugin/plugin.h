@@ -27,7 +27,9 @@ struct plugin {
 	struct limits limits; /* on failed logins */
 	bool reloading;       /* from RELOAD (SIGHUP) to the turn's end: logins may be old
 				 acquaintances */
-	bool started;         /* all of plugin_start() succeeded */
+	int logins;           /* that were admitted in this turn */
+	int64_t last_login_us;
+	bool started; /* all of plugin_start() succeeded */
 	bool said_no_tick;
 	int64_t started_us;
 };

@@ -19,31 +19,66 @@
 #define TURNS_SMALL 2    /* for a message that fits in a piece */
 #define TURNS_MAX 1000
 
-/* A worker's retained message, or with an empty id a batch of events. */
+/* A retained message costs the broker as much as a tenth of a login. */
+#define RETAINED_PER_TURN 64
+#define RETAINED_UNDER_LOGINS 1
+#define RETAINED_WAIT_US 250000
+
+/* A batch of events, or a worker's retained message. */
 struct outgoing {
 	struct outgoing *next;
-	struct worker_id id;
-	void *payload; /* the broker's malloc: it takes it over */
-	size_t len;    /* 0 removes the retained message (MQTT 3.1.1 section 3.3.1.3) */
+	struct worker_id id; /* of a retained message */
+	void *payload;       /* the broker's malloc: it takes it over */
+	size_t len;          /* 0 removes the retained message (MQTT 3.1.1 section 3.3.1.3) */
+	int64_t since_us;
 };
+
+static void queue_init(struct outgoing_queue *q)
+{
+	*q = (struct outgoing_queue){.end = &q->first};
+}
+
+static void queue_add(struct outgoing_queue *q, struct outgoing *r)
+{
+	*q->end = r;
+	q->end = &r->next;
+}
+
+/* The oldest, which the caller frees; NULL if there is none. */
+static struct outgoing *queue_take(struct outgoing_queue *q)
+{
+	struct outgoing *r = q->first;
+
+	if (r == NULL)
+		return NULL;
+	q->first = r->next;
+	if (q->first == NULL)
+		q->end = &q->first;
+	return r;
+}
+
+static void queue_fini(struct outgoing_queue *q)
+{
+	struct outgoing *r;
+
+	while ((r = queue_take(q)) != NULL) {
+		mosquitto_free(r->payload);
+		free(r);
+	}
+}
 
 void publish_open(struct publish *p, const char *node, const char *topic_root, bool retain)
 {
 	*p = (struct publish){.node = node, .topic_root = topic_root, .retain = retain};
 	buf_init(&p->batch, BATCH_MAX_BYTES);
-	p->end = &p->first;
+	queue_init(&p->batches);
+	queue_init(&p->retained);
 }
 
 void publish_close(struct publish *p)
 {
-	struct outgoing *r;
-
-	while ((r = p->first) != NULL) {
-		p->first = r->next;
-		mosquitto_free(r->payload);
-		free(r);
-	}
-	p->end = &p->first;
+	queue_fini(&p->batches);
+	queue_fini(&p->retained);
 	buf_fini(&p->batch);
 }
 
@@ -106,28 +141,29 @@ int64_t publish_next_seq(struct publish *p)
 	return ++p->seq;
 }
 
+/* Without a worker it is a batch, else the worker's retained message. */
 static void queue(struct publish *p, const struct worker_id *id, const void *payload,
 		  size_t len)
 {
 	struct outgoing *r = malloc(sizeof(*r));
 
 	if (r == NULL) {
-		log_error("publish", "worker=%s presence lost: out of memory", id->text);
+		log_error("publish", "presence lost: out of memory");
 		return;
 	}
-	*r = (struct outgoing){.id = *id, .len = len};
+	*r = (struct outgoing){.len = len, .since_us = p->turn_us};
 	if (!copy_payload(payload, len, &r->payload)) {
 		free(r);
 		return;
 	}
-	*p->end = r;
-	p->end = &r->next;
+	if (id != NULL)
+		r->id = *id;
+	queue_add(id != NULL ? &p->retained : &p->batches, r);
 }
 
 /* Puts the envelope around the events and queues them. */
 static void close_batch(struct publish *p)
 {
-	static const struct worker_id nobody;
 	struct buf out;
 	struct jwrite w;
 
@@ -146,7 +182,7 @@ static void close_batch(struct publish *p)
 	/* A batch that memory was too short for shows as a gap in seq, and bridges list anew.
 	 */
 	if (!out.failed && !p->batch.failed)
-		queue(p, &nobody, out.data, out.len);
+		queue(p, NULL, out.data, out.len);
 	buf_fini(&out);
 	buf_reset(&p->batch);
 	p->batch_len = 0;
@@ -190,27 +226,41 @@ void publish_forget(struct publish *p, const struct worker_id *id)
 		queue(p, id, NULL, 0);
 }
 
-static void flush_queue(struct publish *p)
+static void flush_batches(struct publish *p)
+{
+	struct outgoing *r;
+
+	while ((r = queue_take(&p->batches)) != NULL) {
+		stats_add(STAT_PRESENCE_BATCHES, 1);
+		hand_over(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, false, NULL);
+		free(r);
+		want_turns(p, TURNS_SMALL);
+	}
+}
+
+/* Up to `limit` of them, and all that have waited since before `late_us`. */
+static void flush_retained(struct publish *p, int limit, int64_t late_us)
 {
 	char topic[TOPIC_MAX];
 	struct outgoing *r;
 
-	while ((r = p->first) != NULL) {
-		p->first = r->next;
-		if (r->id.text[0] == '\0') {
-			stats_add(STAT_PRESENCE_BATCHES, 1);
-			hand_over(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, false, NULL);
-		} else {
-			topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);
-			hand_over(NULL, topic, r->payload, r->len, true, NULL);
-		}
+	for (int n = 0;
+	     p->retained.first != NULL && (n < limit || p->retained.first->since_us < late_us);
+	     n++) {
+		r = queue_take(&p->retained);
+		topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);
+		hand_over(NULL, topic, r->payload, r->len, true, NULL);
 		free(r);
 		want_turns(p, TURNS_SMALL);
 	}
-	p->end = &p->first;
 }
 
-/* Nothing is queued just now: published_seq is seq, which the digest belongs to. */
+void publish_flush_retained(struct publish *p)
+{
+	flush_retained(p, 0, INT64_MAX);
+}
+
+/* No event is queued just now: published_seq is seq, which the digest belongs to. */
 static void heartbeat(struct publish *p)
 {
 	char hash[DIGEST_TEXT_SIZE];
@@ -236,12 +286,15 @@ static void heartbeat(struct publish *p)
 	buf_fini(&out);
 }
 
-bool publish_flush(struct publish *p, int64_t now_us)
+bool publish_flush(struct publish *p, int64_t now_us, bool logins)
 {
 	bool more;
 
 	close_batch(p);
-	flush_queue(p);
+	flush_batches(p);
+	flush_retained(p, logins ? RETAINED_UNDER_LOGINS : RETAINED_PER_TURN,
+		       now_us - RETAINED_WAIT_US);
+	p->turn_us = now_us;
 	if (p->caused_us != 0 && p->seq != p->published_seq)
 		stats_observe_us(STAT_PRESENCE_DELAY, clock_mono_us() - p->caused_us);
 	p->caused_us = 0;
@@ -254,7 +307,7 @@ bool publish_flush(struct publish *p, int64_t now_us)
 	more = p->turns_wanted > 0;
 	if (more)
 		p->turns_wanted = p->slow_websockets ? p->turns_wanted - 1 : 0;
-	return more;
+	return more || p->retained.first != NULL;
 }
 
 void publish_to_session(struct publish *p, const char *client_id, bool websockets,

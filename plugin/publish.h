@@ -2,15 +2,19 @@
 /* publish.h - everything that the plugin says: the only caller of mosquitto_broker_publish().
  *
  * Presence events wait here until the turn's end, when what they tell is in the journal; then
- * they go out batched for bridges and, one by one, as retained messages. A call of the broker's
- * only appends to its queue, which it empties at the top of its next turn. Thread: the
- * broker's.
+ * they go out batched for bridges and, one by one, as retained messages, which may take longer.
+ * A call of the broker's only appends to its queue, which it empties at the top of its next
+ * turn. Thread: the broker's.
  */
 #pragma once
 
 #include "protocol/buf.h"
 #include "protocol/digest.h"
 #include "protocol/presence.h"
+
+struct outgoing_queue {
+	struct outgoing *first, **end;
+};
 
 struct publish {
 	const char *node, *topic_root;
@@ -22,7 +26,9 @@ struct publish {
 	bool slow_websockets; /* Mosquitto 2.0: output waits for turns of the loop */
 	struct buf batch;     /* events of this turn, without the brackets */
 	int batch_len;
-	struct outgoing *first, **end; /* full batches and retained messages of this turn */
+	struct outgoing_queue batches;  /* of this turn, full */
+	struct outgoing_queue retained; /* oldest first */
+	int64_t turn_us;                /* when this turn began */
 	int64_t next_heartbeat_us;
 	int64_t turns_wanted; /* turns of the loop that output still needs */
 };
@@ -45,9 +51,14 @@ void publish_retained(struct publish *p, const struct presence *event);
 /* Queues the removal of a deleted worker's retained message. */
 void publish_forget(struct publish *p, const struct worker_id *id);
 
-/* The turn's end: batches, retained messages, and the heartbeat when it is due. Returns true if
- * the loop must turn again soon for what was published to leave. */
-bool publish_flush(struct publish *p, int64_t now_us);
+/* The turn's end: batches, retained messages, and the heartbeat when it is due. Under `logins`
+ * most retained messages wait until there are none, or a quarter of a second: in a storm it is
+ * more urgent to let workers in. Returns true if the loop must turn again soon for
+ * what was published to leave. */
+bool publish_flush(struct publish *p, int64_t now_us, bool logins);
+
+/* All retained messages that wait. Once, at start. */
+void publish_flush_retained(struct publish *p);
 
 /* To one live session; the caller has checked that it is live, for the broker leaks directed
  * messages that it drops. expiry_s 0: none. */

@@ -21,6 +21,11 @@ static const unsigned char share_percent[STORE_DB_COUNT] = {
 	[STORE_META] = 100,   [STORE_DIRECTORY] = 100, [STORE_TOKENS] = 100,
 	[STORE_OBJECTS] = 80, [STORE_REPORTED] = 50,   [STORE_PROOFS] = 90};
 
+/* What the store thread may take of the time, of the disk and of a processor that workers want:
+ * when much changes, commits hold more and come less often, but once a second. */
+#define COMMIT_SHARE 8
+#define COMMIT_PAUSE_MAX_US 1000000
+
 bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
 	       struct slice *value)
 {
@@ -162,6 +167,7 @@ void store_collect(struct store *s)
 		return;
 	s->thread_busy = false;
 	s->durable = s->busy_lsn;
+	s->commit_us = took_us;
 	pending_fini(&s->busy);
 	lmdb_end_read(s->lmdb); /* it may be older than the commit; busy hid that until now */
 	stats_add(STAT_STORAGE_COMMITS, 1);
@@ -180,6 +186,17 @@ static void hand_over(struct store *s)
 	store_thread_commit(s->thread, &s->busy.by_key, s->busy_lsn, journal_swap(&s->journal));
 }
 
+static bool commit_is_due(const struct store *s, int64_t now_us)
+{
+	int64_t pause_us = s->commit_us * COMMIT_SHARE;
+
+	if (pause_us > COMMIT_PAUSE_MAX_US)
+		pause_us = COMMIT_PAUSE_MAX_US;
+	if (pause_us < s->flush_interval_us)
+		pause_us = s->flush_interval_us;
+	return now_us - s->last_handover_us >= pause_us;
+}
+
 void store_flush(struct store *s, bool urgent)
 {
 	int64_t now_us = clock_mono_us();
@@ -189,8 +206,7 @@ void store_flush(struct store *s, bool urgent)
 	if (store_health_probe(s, now_us))
 		probe_journal(s);
 	store_health_watch(s, now_us);
-	if (!s->thread_busy && s->fresh.by_key.len > 0 &&
-	    (urgent || now_us - s->last_handover_us >= s->flush_interval_us))
+	if (!s->thread_busy && s->fresh.by_key.len > 0 && (urgent || commit_is_due(s, now_us)))
 		hand_over(s);
 }
 

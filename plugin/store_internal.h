@@ -34,6 +34,7 @@ struct store {
 	struct pending *unwritten, **unwritten_end; /* of fresh: not in the journal yet */
 	uint64_t lsn, durable, busy_lsn;
 	int64_t flush_interval_us, last_handover_us;
+	int64_t commit_us; /* how long the last one took */
 	bool thread_busy;
 	bool may_lack; /* the earlier life may have lost what it acted on */
 	bool begun;    /* store_begin(): that has been taken note of */

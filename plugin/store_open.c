@@ -99,7 +99,7 @@ struct store *store_open(const char *path, int64_t max_mib, int64_t flush_interv
 	    mark_open(&s->mark, path, &s->may_lack, e) != ERR_OK ||
 	    (s->lmdb = lmdb_open(path, (size_t)max_mib << 20, e)) == NULL ||
 	    journal_open(&s->journal, path, e) != ERR_OK || recover(s, e) != ERR_OK ||
-	    (s->thread = store_thread_new(s->lmdb, &s->journal, wake, e)) == NULL) {
+	    (s->thread = store_thread_new(s->lmdb, &s->journal, path, wake, e)) == NULL) {
 		store_close(s);
 		return NULL;
 	}
@@ -130,7 +130,10 @@ void store_close(struct store *s)
 	lmdb_close(s->lmdb);
 	mark_close(&s->mark);
 	buf_fini(&s->turn);
-	if (s->lock_fd >= 0)
+	if (s->lock_fd >= 0) {
+		/* Said, for the thread's own files are closed a moment after its end. */
+		flock(s->lock_fd, LOCK_UN);
 		close(s->lock_fd);
+	}
 	free(s);
 }

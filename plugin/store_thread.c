@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "plugin/store_thread.h"
 
+#include "plugin/own_files.h"
 #include "protocol/clock.h"
 
 #include <pthread.h>
@@ -16,6 +17,7 @@ enum batch { BATCH_NONE, BATCH_HANDED, BATCH_DONE };
 struct store_thread {
 	struct lmdb *lmdb;
 	struct journal *journal;
+	char *dir; /* where their files are; NULL if unknown */
 	void (*wake)(void);
 	pthread_t id;
 	pthread_mutex_t lock; /* guards all below; never held during a commit */
@@ -70,6 +72,8 @@ static void *thread_main(void *arg)
 {
 	struct store_thread *t = arg;
 
+	if (t->dir != NULL)
+		own_files(t->dir);
 	pthread_mutex_lock(&t->lock);
 	while (!t->stop) {
 		if (t->batch == BATCH_HANDED)
@@ -95,7 +99,7 @@ static int start_without_signals(struct store_thread *t)
 }
 
 struct store_thread *store_thread_new(struct lmdb *lmdb, struct journal *journal,
-				      void (*wake)(void), struct err *e)
+				      const char *dir, void (*wake)(void), struct err *e)
 {
 	struct store_thread *t = calloc(1, sizeof(*t));
 	pthread_condattr_t attr;
@@ -105,7 +109,8 @@ struct store_thread *store_thread_new(struct lmdb *lmdb, struct journal *journal
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		return NULL;
 	}
-	*t = (struct store_thread){.lmdb = lmdb, .journal = journal, .wake = wake};
+	*t = (struct store_thread){
+		.lmdb = lmdb, .journal = journal, .dir = realpath(dir, NULL), .wake = wake};
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -116,6 +121,7 @@ struct store_thread *store_thread_new(struct lmdb *lmdb, struct journal *journal
 		err_set(e, ERR_STORE_UNAVAILABLE, "storage thread: %s", strerror(rc));
 		pthread_cond_destroy(&t->changed);
 		pthread_mutex_destroy(&t->lock);
+		free(t->dir);
 		free(t);
 		return NULL;
 	}
@@ -133,6 +139,7 @@ void store_thread_free(struct store_thread *t)
 	pthread_join(t->id, NULL);
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
+	free(t->dir);
 	free(t);
 }
 

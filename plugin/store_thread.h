@@ -12,8 +12,10 @@
 
 struct store_thread;
 
+/* `dir` holds the files of both. They are open: the thread opens none. */
 struct store_thread *store_thread_new(struct lmdb *lmdb, struct journal *journal,
-				      void (*wake)(void), struct err *e) MUST_CHECK;
+				      const char *dir, void (*wake)(void),
+				      struct err *e) MUST_CHECK;
 void store_thread_free(struct store_thread *t); /* NULL is fine; stops and joins */
 
 /* Thread: the broker's, all of the following. */

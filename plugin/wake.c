@@ -10,13 +10,22 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_NS 100000 /* after what is left of this turn, usually */
+#define FIRST_NS 100000      /* after what is left of this turn, usually */
+#define REPEAT_NS 500000     /* and again, in case the first came too early */
+#define UNHURRIED_NS 1000000 /* where the loop is likely to turn by itself */
 #define LATER_NS 2000000
-#define REPEAT_NS 500000 /* and again, in case the first came too early */
+
+/* The loop is busy after so many turns that came by themselves, each so soon. */
+#define BUSY_TURNS 16
+#define BUSY_US 5000
 
 static const struct itimerspec soon = {
 	{0, REPEAT_NS},
         {0, FIRST_NS }
+};
+static const struct itimerspec unhurried = {
+	{0, REPEAT_NS   },
+        {0, UNHURRIED_NS}
 };
 static const struct itimerspec later = {
 	{0, REPEAT_NS},
@@ -26,10 +35,15 @@ enum { NEVER, LATER, SOON };
 static timer_t timer;
 static int signal_number; /* 0: closed */
 static atomic_int armed;  /* for when */
+static atomic_bool busy;
+static volatile sig_atomic_t signalled; /* since the last turn */
+static bool eventful;                   /* the same: the broker had something to tell */
+static bool in_tick;
 
-static void nothing(int number)
+static void on_signal(int number)
 {
 	(void)number;
+	signalled = 1;
 }
 
 /* The first real-time signal that nobody uses. Mosquitto 2.1 takes SIGRTMIN for itself. */
@@ -47,7 +61,7 @@ static int free_signal(void)
 
 enum err_code wake_open(struct err *e)
 {
-	struct sigaction act = {.sa_handler = nothing, .sa_flags = SA_RESTART};
+	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID};
 	int number = free_signal();
 
@@ -74,20 +88,25 @@ void wake_close(void)
 	atomic_store(&armed, NEVER);
 }
 
+static void start_timer(void)
+{
+	timer_settime(timer, 0, atomic_load(&busy) ? &unhurried : &soon, NULL);
+}
+
 void wake_arm(void)
 {
 	if (signal_number != 0 && atomic_exchange(&armed, SOON) != SOON)
-		timer_settime(timer, 0, &soon, NULL);
+		start_timer();
 }
 
 /* Another thread may have asked for it in between, to no effect. */
 static void repeat_if_soon(void)
 {
 	if (atomic_load(&armed) == SOON)
-		timer_settime(timer, 0, &soon, NULL);
+		start_timer();
 }
 
-void wake_later(void)
+static void arm_later(void)
 {
 	int never = NEVER;
 
@@ -97,7 +116,7 @@ void wake_later(void)
 	repeat_if_soon();
 }
 
-void wake_disarm(void)
+static void disarm(void)
 {
 	static const struct itimerspec never;
 
@@ -105,4 +124,43 @@ void wake_disarm(void)
 		return;
 	timer_settime(timer, 0, &never, NULL);
 	repeat_if_soon();
+}
+
+static void note_turn(int64_t now_us)
+{
+	static int64_t last_us;
+	static int in_a_row;
+
+	in_a_row = (signalled && !eventful) || now_us - last_us > BUSY_US ? 0 : in_a_row + 1;
+	atomic_store(&busy, in_a_row >= BUSY_TURNS);
+	signalled = 0;
+	eventful = false;
+	last_us = now_us;
+}
+
+void wake_turn_begins(int64_t now_us)
+{
+	in_tick = true;
+	note_turn(now_us);
+	disarm();
+}
+
+void wake_turn_ends(bool again, bool in_company)
+{
+	in_tick = false;
+	if (again)
+		wake_arm();
+	else if (in_company)
+		arm_later();
+}
+
+void wake_event(void)
+{
+	/* Not within the tick, which may cause events: what the store thread finishes during it
+	 * needs a turn after it. */
+	if (in_tick)
+		return;
+	eventful = true;
+	if (atomic_load_explicit(&armed, memory_order_relaxed) != NEVER)
+		disarm();
 }

@@ -6,11 +6,15 @@
  * sends to WebSocket clients (2.0.11) and a finished commit would all lie there until it is
  * over. So a POSIX timer raises a real-time signal with an empty handler, and epoll_wait()
  * returns with EINTR, which the broker expects. The timer repeats until it is disarmed, for a
- * signal that comes just before epoll_wait() is entered ends nothing.
+ * signal that comes just before epoll_wait() is entered ends nothing. While the loop turns
+ * often enough by itself it is left alone: a signal costs as much as a tenth of a login.
  */
 #pragma once
 
 #include "protocol/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 /* Thread: the broker's; the signal goes to the thread that calls this. */
 enum err_code wake_open(struct err *e) MUST_CHECK;
@@ -19,8 +23,10 @@ void wake_close(void);
 /* Any thread; async-signal-safe. Cheap when armed already. */
 void wake_arm(void);
 
-/* In about 2 ms: for what gains from company. Thread: the broker's. */
-void wake_later(void);
+/* Around the tick, on the broker's thread: a turn is here, so what was waited for has come;
+ * another one is wanted soon, or `later`, in about 2 ms, for what gains from company. */
+void wake_turn_begins(int64_t now_us);
+void wake_turn_ends(bool again, bool later);
 
-/* Thread: the broker's, in a turn that leaves nothing waiting. */
-void wake_disarm(void);
+/* The broker calls us: its loop does not wait, and its next tick is near without a signal. */
+void wake_event(void);

@@ -13,6 +13,12 @@ void buf_init(struct buf *b, size_t max_bytes)
 	*b = (struct buf){.max = max_bytes};
 }
 
+void buf_init_on(struct buf *b, void *space, size_t size)
+{
+	*b = (struct buf){.data = space, .cap = size, .max = size - 1};
+	b->data[0] = '\0';
+}
+
 void buf_fini(struct buf *b)
 {
 	free(b->data);
@@ -54,28 +60,9 @@ char *buf_reserve(struct buf *b, size_t len)
 	return b->data + b->len;
 }
 
-void buf_add(struct buf *b, const void *bytes, size_t len)
-{
-	char *at;
-
-	if (len < b->cap - b->len && !b->failed)
-		at = b->data + b->len;
-	else if ((at = buf_reserve(b, len)) == NULL)
-		return;
-	if (len > 0)
-		memcpy(at, bytes, len);
-	b->len += len;
-	b->data[b->len] = '\0';
-}
-
 void buf_add_str(struct buf *b, const char *str)
 {
 	buf_add(b, str, strlen(str));
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-	buf_add(b, &c, 1);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

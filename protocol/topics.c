@@ -42,7 +42,17 @@ bool topic_root_valid(const char *root)
 void topic_of_worker(const char *root, const struct worker_id *id, enum worker_topic topic,
 		     char out[TOPIC_MAX])
 {
-	snprintf(out, TOPIC_MAX, "%s/%s/%s", root, id->text, worker_topic_name(topic));
+	const char *const parts[] = {root, "/", id->text, "/", worker_topic_name(topic)};
+	size_t len = 0;
+
+	/* Not by snprintf(): this is done for every event. They fit, see TOPIC_MAX. */
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		size_t n = strlen(parts[i]);
+
+		memcpy(out + len, parts[i], n);
+		len += n;
+	}
+	out[len] = '\0';
 }
 
 const char *topic_without_share(const char *filter)
@@ -70,15 +80,34 @@ static enum worker_topic kind_of(const char *rest)
 	return WORKER_TOPIC_OTHER;
 }
 
+/* What follows "{root}/"; NULL if it does not begin so. */
+static const char *below_root(const char *root, const char *topic)
+{
+	size_t len = strlen(root);
+
+	return strncmp(topic, root, len) == 0 && topic[len] == '/' ? topic + len + 1 : NULL;
+}
+
+bool topic_match_own(const char *root, const char *topic, const struct worker_id *id,
+		     enum worker_topic *kind)
+{
+	const char *level = below_root(root, topic);
+	size_t len = strlen(id->text);
+
+	if (level == NULL || strncmp(level, id->text, len) != 0 ||
+	    (level[len] != '/' && level[len] != '\0'))
+		return false;
+	*kind = level[len] == '/' ? kind_of(level + len + 1) : WORKER_TOPIC_OTHER;
+	return true;
+}
+
 bool topic_match_worker(const char *root, const char *topic, struct worker_id *id,
 			enum worker_topic *kind)
 {
-	size_t len = strlen(root);
-	const char *level, *slash;
+	const char *level = below_root(root, topic), *slash;
 
-	if (strncmp(topic, root, len) != 0 || topic[len] != '/')
+	if (level == NULL)
 		return false;
-	level = topic + len + 1;
 	slash = strchr(level, '/');
 	if (!worker_id_parse(level, slash != NULL ? (size_t)(slash - level) : strlen(level),
 			     id))

@@ -10,7 +10,7 @@
 
 #define TOPIC_ROOT_DEFAULT "workers"
 #define TOPIC_ROOT_MAX 64
-#define TOPIC_MAX 512 /* longest topic that we build */
+#define TOPIC_MAX 512 /* longest topic that we build: root, id and a name of the list below */
 
 #define TOPIC_CONTROL "$CONTROL/rollcall/v1"
 #define TOPIC_CONTROL_RESPONSE "$CONTROL/rollcall/v1/response"
@@ -64,6 +64,10 @@ bool topic_match_worker(const char *root, const char *topic, struct worker_id *i
 
 /* The filter behind "$share/{group}/" (MQTT 5 section 4.8.2), or the filter itself. */
 const char *topic_without_share(const char *filter);
+
+/* The same for one worker: false if the topic is another's. A tenth of the work. */
+bool topic_match_own(const char *root, const char *topic, const struct worker_id *id,
+		     enum worker_topic *kind);
 
 /* A subscription filter for all workers, e.g. "workers/+/metrics". */
 void topic_filter_all(const char *root, enum worker_topic topic, char out[TOPIC_MAX]);
