@@ -123,8 +123,11 @@ static void write_value(struct jwrite *w, const char *name, int64_t value)
 	char text[VALUE_MAX];
 	size_t n = 0;
 
-	for (; name[n] != '\0' && n < sizeof(text) - 1; n++)
-		text[n] = is_code ? (char)tolower((unsigned char)name[n]) : name[n];
+	for (; name[n] != '\0' && n < sizeof(text) - 1; n++) {
+		text[n] = name[n];
+		if (is_code && text[n] >= 'A' && text[n] <= 'Z')
+			text[n] = (char)(text[n] - 'A' + 'a');
+	}
 	text[n] = '\0';
 	jwrite_i64(w, text, value);
 }

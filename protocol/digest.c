@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FNV_OFFSET UINT64_C(0xcbf29ce484222325)
@@ -71,5 +72,6 @@ bool digest_parse_hash(struct digest *d, const char *text)
 {
 	if (strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
 		return false;
-	return sscanf(text, "%16" SCNx64, &d->hash) == 1;
+	d->hash = strtoull(text, NULL, 16); /* 16 digits fit */
+	return true;
 }
