@@ -11,6 +11,12 @@
 
 #define QUEUE_REPORTS 200000
 #define QUEUE_BYTES ((size_t)128 * 1024 * 1024)
+/* Lingering: for at most so long, until so many wait, and not when none came for so long (the
+ * plugin's batches come every 2 ms). */
+#define LINGER_US 100000
+#define ENOUGH 2000
+#define GAP_US 5000
+#define IDLE_US 20000
 /* Workers share this many shares of the queue by the hash of their id, so that a flood of one
  * leaves room for (nearly) all others without a count for each worker. */
 #define SHARES 1024
@@ -20,7 +26,8 @@ struct metric_queue {
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t wake;
 	struct metric_report *first, **last;
-	size_t reports, bytes; /* waiting or under way */
+	size_t waiting;        /* reports to be taken */
+	size_t reports, bytes; /* these and those under way */
 	unsigned shares[SHARES];
 	int64_t next_ref;
 	bool closed;
@@ -80,6 +87,7 @@ static bool put_one(struct metric_queue *q, struct metric_report *report)
 	report->next = NULL;
 	*q->last = report;
 	q->last = &report->next;
+	q->waiting++;
 	q->reports++;
 	q->bytes += size;
 	++*share;
@@ -101,23 +109,37 @@ struct metric_report *metric_queue_put(struct metric_queue *q, struct metric_rep
 		}
 	}
 	*end = NULL;
-	if (was_empty && q->first != NULL)
+	if ((was_empty && q->first != NULL) || q->waiting >= ENOUGH)
 		pthread_cond_signal(&q->wake);
 	pthread_mutex_unlock(&q->lock);
 	return refused;
 }
 
-/* With the lock held. */
+/* With the lock held; until the moment, or until somebody signals. */
 static void wait_until(struct metric_queue *q, int64_t us)
 {
 	const struct timespec until = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
 
-	while (!q->closed && pthread_cond_timedwait(&q->wake, &q->lock, &until) == 0)
-		continue;
+	pthread_cond_timedwait(&q->wake, &q->lock, &until);
 }
 
-struct metric_report *metric_queue_take(struct metric_queue *q, int64_t not_before_us,
-					size_t reports, size_t bytes)
+/* With the lock held. */
+static void wait_for_more(struct metric_queue *q)
+{
+	const int64_t end_us = clock_mono_us() + LINGER_US;
+	size_t before;
+	int64_t now_us;
+
+	do {
+		before = q->waiting;
+		now_us = clock_mono_us();
+		wait_until(q, now_us + GAP_US < end_us ? now_us + GAP_US : end_us);
+	} while (!q->closed && q->waiting > before && q->waiting < ENOUGH &&
+		 clock_mono_us() < end_us);
+}
+
+struct metric_report *metric_queue_take(struct metric_queue *q, int64_t last_us, size_t reports,
+					size_t bytes)
 {
 	struct metric_report *list, **end;
 	size_t taken = 0;
@@ -125,12 +147,13 @@ struct metric_report *metric_queue_take(struct metric_queue *q, int64_t not_befo
 	pthread_mutex_lock(&q->lock);
 	while (q->first == NULL && !q->closed)
 		pthread_cond_wait(&q->wake, &q->lock);
-	if (clock_mono_us() < not_before_us)
-		wait_until(q, not_before_us);
+	if (clock_mono_us() - last_us < IDLE_US && q->waiting < ENOUGH && !q->closed)
+		wait_for_more(q);
 	list = q->first;
 	for (end = &q->first; *end != NULL && reports > 0 && taken < bytes; reports--) {
 		taken += (*end)->extra_len;
 		end = &(*end)->next;
+		q->waiting--;
 	}
 	q->first = *end;
 	*end = NULL;
@@ -161,10 +184,12 @@ void metric_queue_close(struct metric_queue *q)
 
 bool metric_queue_pause(struct metric_queue *q, int64_t ms)
 {
+	const int64_t end_us = clock_mono_us() + ms * 1000;
 	bool open;
 
 	pthread_mutex_lock(&q->lock);
-	wait_until(q, clock_mono_us() + ms * 1000);
+	while (!q->closed && clock_mono_us() < end_us)
+		wait_until(q, end_us);
 	open = !q->closed;
 	pthread_mutex_unlock(&q->lock);
 	return open;

@@ -10,6 +10,8 @@
 
 #include "bridge/metric_report.h"
 
+#include <stdbool.h>
+
 struct metric_queue;
 
 struct metric_queue *metric_queue_new(struct err *e) MUST_CHECK;
@@ -20,11 +22,15 @@ void metric_queue_free(struct metric_queue *q); /* NULL is fine; frees what is i
 struct metric_report *metric_queue_put(struct metric_queue *q,
 				       struct metric_report *list) MUST_CHECK;
 
-/* Waits for reports; the oldest of them, at most `reports` and about `bytes` of further keys,
- * and not before not_before_us (monotonic): until then more may come. NULL: the queue is closed
- * and nothing is left. They still take up their room. */
-struct metric_report *metric_queue_take(struct metric_queue *q, int64_t not_before_us,
-					size_t reports, size_t bytes);
+/* Waits for reports; the oldest of them, at most `reports` and about `bytes` of further keys.
+ * NULL: the queue is closed and nothing is left. They still take up their room.
+ *
+ * Shortly after last_us (monotonic), when it had something to take before, it waits for more as
+ * long as more come, until they are enough or a tenth of a second is over: large batches cost
+ * everybody less, the broker most of all. Whoever waits for the answer before it reports again
+ * is not made to wait, for then nothing more comes; nor is the first report after a pause. */
+struct metric_report *metric_queue_take(struct metric_queue *q, int64_t last_us, size_t reports,
+					size_t bytes);
 
 /* What was taken is done with: its room is free again. */
 void metric_queue_done(struct metric_queue *q, const struct metric_report *list);

@@ -17,10 +17,6 @@
 /* Of further keys, in one statement: well below the 16 MiB that MariaDB takes by default. */
 #define BATCH_BYTES ((size_t)4 * 1024 * 1024)
 #define RETRY_MS 200
-/* From one batch to the next at least: under load, fewer and larger ones cost everybody less,
- * the broker most of all. The first report after a pause does not wait. */
-#define PACE_US 5000
-
 struct metric_writer {
 	struct loop *loop;
 	struct metric_queue *queue;
@@ -201,13 +197,12 @@ static void *thread_main(void *arg)
 {
 	struct metric_writer *w = arg;
 	struct metric_report *list;
-	int64_t next_us = 0;
+	int64_t last_us = 0;
 
-	while ((list = metric_queue_take(w->queue, next_us, STORE_METRICS_MAX, BATCH_BYTES)) !=
+	while ((list = metric_queue_take(w->queue, last_us, STORE_METRICS_MAX, BATCH_BYTES)) !=
 	       NULL) {
 		bool written;
 
-		next_us = clock_mono_us() + PACE_US;
 		list = by_worker(list, length(list));
 		while (!(written = write_list(w, list)) &&
 		       metric_queue_pause(w->queue, RETRY_MS))
@@ -218,6 +213,7 @@ static void *thread_main(void *arg)
 		else
 			metric_report_free_list(
 				list); /* not acknowledged, so nothing was promised */
+		last_us = clock_mono_us();
 	}
 	return NULL;
 }

@@ -2,8 +2,8 @@
 /* metric_writer.h - the thread that puts metric reports into the database, many at a time, and
  * acknowledges them when they are committed.
  *
- * It commits whatever has gathered while the last commit was under way, so batches grow with
- * the load and nobody waits for a timer. While the database is away it tries again and again
+ * It commits whatever has gathered while the last commit was under way, and under load waits a
+ * little for more (metric_queue_take()). While the database is away it tries again and again
  * with what it has, and the queue fills up behind it.
  */
 #pragma once
