@@ -6,14 +6,19 @@ import random
 import threading
 
 import pytest
+import requests
 
 from harness.broker import Broker
 from harness.disk import SmallDisk
 from harness.identity import new_token, new_worker_id
 from harness.process import Ended
+from harness.site import Site
 from harness.wait import wait_until
 from harness.wire import Closed
 from harness.worker import Refused, Worker
+
+
+CROWD = 40
 
 
 def storage(hall):
@@ -25,19 +30,24 @@ def wait_storage(hall, state):
                       f"storage is {state}")
 
 
-def make_full(hall, disk):
-    """Fills the disk, and writes until the plugin has noticed: what LMDB has freed it uses
-    again, so the very first change may find room."""
-    disk.fill()
-    wait_until(lambda: change_something(hall) and storage(hall)["state"] == "degraded", 20,
-               "storage is degraded")
-
-
-def change_something(hall):
-    worker = hall.worker(hall.anybody, "tcp-5", "change").connect()
+def say_something(party, identity):
+    worker = party.worker(identity, "tcp-5", "filler").connect()
     worker.publish("state", {"engine_status": "running", "filler": "x" * 7000})
     worker.disconnect()
-    return True
+
+
+def make_full(party, disk, crowd, message):
+    """Fills the disk, and the storage until it refuses for good: what LMDB has freed it uses
+    again, so it takes something new of everybody."""
+    disk.fill()
+    crowd = iter(crowd)
+
+    def refuses():
+        identity = next(crowd, None)
+        if identity:
+            say_something(party, identity)
+        return (message() or "").startswith("storage: ")
+    wait_until(refuses, 20, "storage refuses")
 
 
 @pytest.fixture
@@ -45,7 +55,7 @@ def full(small_disk):
     """A hall whose disk is full; `hall.anybody` is a worker that may come and go."""
     hall, disk = small_disk
     hall.anybody = hall.enroll()
-    make_full(hall, disk)
+    make_full(hall, disk, hall.directory.enroll_many(CROWD), lambda: storage(hall)["message"])
     return hall, disk
 
 
@@ -139,9 +149,36 @@ def test_a_full_disk_fills_no_log(full):
     hall, _ = full
     since = hall.broker.process.log_size()
     for _ in range(100):
-        change_something(hall)
+        say_something(hall, hall.anybody)
     lines = hall.broker.process.log_text(since).splitlines()
     assert len([line for line in lines if "rollcall" in line]) < 5
+
+
+def test_a_full_disk_shows_in_healthz_and_nothing_is_called_enforced(new_directory,
+                                                                     database_server):
+    directory = new_directory("site")
+    (directory / "plugin").mkdir()
+    disk = SmallDisk(directory / "plugin")
+    site = Site(directory, database_server)
+
+    def health():
+        return requests.get(site.bridge.url + "/healthz", timeout=10).json()["parts"]["storage"]
+    try:
+        worker = site.online("ws-5")
+        make_full(site, disk, [site.rest.register() for _ in range(CROWD)],
+                  lambda: health()["message"])
+        told = health()
+        assert (told["ok"], told["state"], told["code"]) == (False, "degraded", "DISK_FULL")
+        answer = site.rest.post(f"/workers/{worker.worker_id}/revoke")
+        assert answer["enforced"] is False
+        assert worker.receive("notice")["code"] == "WORKER_REVOKED"
+        site.rest.wait_connected(worker.worker_id, False)
+        disk.free()
+        wait_until(lambda: health()["ok"], 10)
+        wait_until(lambda: site.rest.worker(worker.worker_id)["enforced"], 20)
+    finally:
+        site.close()
+        disk.unmount()
 
 
 # ---- kill -9 under load ------------------------------------------------------------------------
