@@ -13,8 +13,8 @@
 #define QUEUE_BYTES ((size_t)128 * 1024 * 1024)
 /* Lingering: for at most so long, until so many wait, and not when none came for so long (the
  * plugin's batches come every 2 ms). */
-#define LINGER_US 100000
-#define ENOUGH 2000
+#define LINGER_US 200000
+#define ENOUGH 4000
 #define GAP_US 5000
 #define IDLE_US 20000
 /* Workers share this many shares of the queue by the hash of their id, so that a flood of one

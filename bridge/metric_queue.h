@@ -26,7 +26,7 @@ struct metric_report *metric_queue_put(struct metric_queue *q,
  * NULL: the queue is closed and nothing is left. They still take up their room.
  *
  * Shortly after last_us (monotonic), when it had something to take before, it waits for more as
- * long as more come, until they are enough or a tenth of a second is over: large batches cost
+ * long as more come, until they are enough or a fifth of a second is over: large batches cost
  * everybody less, the broker most of all. Whoever waits for the answer before it reports again
  * is not made to wait, for then nothing more comes; nor is the first report after a pause. */
 struct metric_report *metric_queue_take(struct metric_queue *q, int64_t last_us, size_t reports,

@@ -116,8 +116,17 @@ def test_pages_of_everyone_add_up(crowd):
 
 
 def test_a_bridge_that_starts_under_a_crowd_sees_it_whole(crowd):
+    """The latest report of everybody included."""
     crowd.bridge.kill9()
+    crowd.database.query("INSERT INTO metrics_latest (worker_id, at, received_at, memory) "
+                         "SELECT id, UTC_TIMESTAMP(3), UTC_TIMESTAMP(3), 512 FROM workers")
+    before = crowd.server.statements()["Com_stmt_execute"]
     start = time.monotonic()
     crowd.bridge.start()
-    say(f"a new bridge was ready after {time.monotonic() - start:.2f} s")
+    took = time.monotonic() - start
+    executed = crowd.server.statements()["Com_stmt_execute"] - before
+    say(f"a new bridge was ready after {took:.2f} s and {executed} prepared statements")
+    assert executed < 200 + 20 * took
     assert count(crowd, connected="true") == crowd.connected
+    rows = crowd.rest.get("/workers/status")["workers"]
+    assert (len(rows), {row["memory"] for row in rows}) == (WORKERS, {512})
