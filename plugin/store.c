@@ -75,6 +75,8 @@ static bool has_room(const struct store *s, enum store_db db, const struct pendi
 	size_t waiting = s->fresh.bytes + s->busy.bytes;
 	unsigned percent = p->deleted ? 100 : share_percent[db];
 
+	if (s->recovering)
+		return true;
 	return waiting + pending_bytes(p) - (old != NULL ? pending_bytes(old) : 0) <=
 		       (size_t)WAITING_MAX_BYTES / 100 * percent ||
 	       (old != NULL && pending_bytes(p) <= pending_bytes(old));

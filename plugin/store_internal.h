@@ -36,8 +36,9 @@ struct store {
 	int64_t flush_interval_us, last_handover_us;
 	int64_t commit_us; /* how long the last one took */
 	bool thread_busy;
-	bool may_lack; /* the earlier life may have lost what it acted on */
-	bool begun;    /* store_begin(): that has been taken note of */
+	bool recovering; /* what the journal holds is taken whatever there is of it */
+	bool may_lack;   /* the earlier life may have lost what it acted on */
+	bool begun;      /* store_begin(): that has been taken note of */
 	struct store_health health;
 	struct buf turn; /* the turn's records, encoded for the journal */
 };

@@ -62,8 +62,10 @@ static enum err_code recover(struct store *s, struct err *e)
 	bool damaged = false;
 
 	s->lsn = s->durable = lmdb_lsn(s->lmdb);
+	s->recovering = true;
 	if (journal_replay(&s->journal, replay_one, s, &damaged, e) != ERR_OK)
 		return e->code;
+	s->recovering = false;
 	s->may_lack |= damaged;
 	if (s->fresh.by_key.len > 0)
 		log_info("store", "%zu records recovered from the journal",

@@ -544,6 +544,39 @@ static void journal_that_refused_is_tried_again_though_nothing_is_put(void **sta
 	flush_until(true);
 }
 
+static void storage_at_its_ceiling_says_so_and_goes_on_when_it_is_raised(void **state)
+{
+	static char big[8000];
+	struct store_status status;
+	struct err e = {0};
+	char key[16];
+
+	(void)state;
+	memset(big, 'x', sizeof(big) - 1);
+	store_close(store);
+	store = store_open(dir, 1, NEVER_MS, no_wake, &e);
+	assert_non_null(store);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(key, sizeof(key), "%04d", i);
+		put(key, big);
+		if (i % 50 == 0)
+			store_flush(store, true);
+	}
+	flush_until(false);
+	store_status(store, &status);
+	assert_int_equal(status.code, ERR_STORAGE_FULL);
+	assert_non_null(strstr(status.message, "storage_size_mib"));
+	assert_true(store_stuck(store));
+	assert_holds("4999", big);
+	/* The journal has it all: more than may wait in memory for one database. */
+	crash();
+	assert_true(store_healthy(store));
+	for (int i = 0; i < 5000; i += 77) {
+		snprintf(key, sizeof(key), "%04d", i);
+		assert_holds(key, big);
+	}
+}
+
 /* ---- what may be missing ---- */
 
 static void begin_store(void)
@@ -651,6 +684,7 @@ int main(void)
 		TEST(directory_that_cannot_be_made_is_named),
 		TEST(full_disk_keeps_changes_in_memory_and_stores_them_later),
 		TEST(journal_that_refused_is_tried_again_though_nothing_is_put),
+		TEST(storage_at_its_ceiling_says_so_and_goes_on_when_it_is_raised),
 		TEST(crash_alone_lets_nothing_be_missing),
 		TEST(crash_on_a_full_disk_may_have_lost_something),
 		TEST(full_disk_that_is_over_lets_nothing_be_missing),
