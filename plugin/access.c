@@ -4,25 +4,24 @@
 #include <string.h>
 
 enum access access_worker(const struct access_rules *rules, const struct worker_id *worker,
-			  enum access_phase phase, const struct access_request *rq)
+			  enum access_phase phase, const struct access_request *rq,
+			  enum worker_topic *kind)
 {
-	enum worker_topic kind;
-
-	if (phase == PHASE_NONE ||
-	    !topic_match_own(rules->topic_root, rq->topic, worker, &kind))
+	*kind = WORKER_TOPIC_OTHER;
+	if (phase == PHASE_NONE || !topic_match_own(rules->topic_root, rq->topic, worker, kind))
 		return ACCESS_DENY;
 	if (phase == PHASE_ENDED)
-		return rq->op == ACCESS_WRITE && kind == WORKER_TOPIC_WILL && !rq->retain
+		return rq->op == ACCESS_WRITE && *kind == WORKER_TOPIC_WILL && !rq->retain
 			       ? ACCESS_ALLOW
 			       : ACCESS_DENY;
 	switch (rq->op) {
 	case ACCESS_WRITE:
-		if (rq->retain && !(kind == WORKER_TOPIC_APP && rules->app_retain))
+		if (rq->retain && !(*kind == WORKER_TOPIC_APP && rules->app_retain))
 			return ACCESS_DENY;
-		return worker_may_publish(kind) ? ACCESS_ALLOW : ACCESS_DENY;
+		return worker_may_publish(*kind) ? ACCESS_ALLOW : ACCESS_DENY;
 	case ACCESS_READ:
 	case ACCESS_SUBSCRIBE:
-		return worker_may_subscribe(kind) ? ACCESS_ALLOW : ACCESS_DENY;
+		return worker_may_subscribe(*kind) ? ACCESS_ALLOW : ACCESS_DENY;
 	case ACCESS_UNSUBSCRIBE:
 		break;
 	}

@@ -30,9 +30,10 @@ struct access_rules {
 	bool app_retain;
 };
 
-/* A worker. */
+/* A worker. *kind gets what the topic is: WORKER_TOPIC_OTHER if it is another worker's. */
 enum access access_worker(const struct access_rules *rules, const struct worker_id *worker,
-			  enum access_phase phase, const struct access_request *rq);
+			  enum access_phase phase, const struct access_request *rq,
+			  enum worker_topic *kind);
 
 /* A client that logged in as one of control_users. */
 enum access access_control(const struct access_rules *rules, const struct access_request *rq);

@@ -266,9 +266,8 @@ static void count_message(struct session *s, enum access_op op, uint32_t len)
 
 /* A write that passes: a will, or a message; and whether its payload may pass. */
 static enum access check_write(struct plugin *p, struct session *s,
-			       const struct mosquitto_evt_acl_check *ev)
+			       const struct mosquitto_evt_acl_check *ev, enum worker_topic kind)
 {
-	enum worker_topic kind = kind_of(p, s, ev->topic);
 	char detail[PRESENCE_DETAIL_MAX + 1];
 	bool has_detail;
 
@@ -301,6 +300,7 @@ static enum access check_session_access(struct plugin *p, struct session *s,
 					const struct mosquitto_evt_acl_check *ev,
 					const struct access_request *rq)
 {
+	enum worker_topic kind;
 	enum access access;
 
 	/* On 2.0, that it may ask proves that it was accepted; but a will may also be that of a
@@ -308,7 +308,7 @@ static enum access check_session_access(struct plugin *p, struct session *s,
 	if (!p->conns.has_connect_event && s->state == SESSION_PENDING &&
 	    !(rq->op == ACCESS_WRITE && kind_of(p, s, ev->topic) == WORKER_TOPIC_WILL))
 		session_accept(&p->conns, s);
-	access = access_worker(&p->rules, &s->conn->id, phase_of(s), rq);
+	access = access_worker(&p->rules, &s->conn->id, phase_of(s), rq, &kind);
 	if (access == ACCESS_DENY)
 		count_denied(phase_of(s), rq);
 	/* After the end a write can only be the will: a loss, whatever becomes of the message.
@@ -316,7 +316,7 @@ static enum access check_session_access(struct plugin *p, struct session *s,
 	if (s->state == SESSION_ENDED && rq->op == ACCESS_WRITE)
 		session_will(&p->conns, s, NULL);
 	if (access == ACCESS_ALLOW && rq->op == ACCESS_WRITE)
-		access = check_write(p, s, ev);
+		access = check_write(p, s, ev, kind);
 	if (access == ACCESS_ALLOW)
 		count_message(s, rq->op, ev->payloadlen);
 	return access;
@@ -331,17 +331,18 @@ static enum access check_absent_worker(struct plugin *p, const char *username,
 {
 	char detail[PRESENCE_DETAIL_MAX + 1];
 	struct worker_id id;
+	enum worker_topic kind;
 	enum access access;
 
 	if (!worker_id_parse(username, strlen(username), &id))
 		return ACCESS_DENY;
-	access = access_worker(&p->rules, &id, PHASE_ENDED, rq);
+	access = access_worker(&p->rules, &id, PHASE_ENDED, rq, &kind);
 	if (access == ACCESS_ALLOW && report_will_reason(ev->payload, ev->payloadlen, detail))
 		conn_late_will(&p->conns, &id, detail);
 	else if (access == ACCESS_ALLOW)
 		conn_late_will(&p->conns, &id, NULL);
 	if (rq->op == ACCESS_WRITE && rq->retain && p->options.app_retain)
-		access = access_worker(&p->rules, &id, PHASE_LIVE, rq);
+		access = access_worker(&p->rules, &id, PHASE_LIVE, rq, &kind);
 	return access;
 }
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define META_LSN "lsn"
@@ -17,6 +19,8 @@
 struct lmdb {
 	MDB_env *env;
 	MDB_dbi dbi[STORE_DB_COUNT];
+	void *map; /* the file in memory; NULL if it was not found */
+	size_t map_bytes;
 	MDB_txn *reader; /* the broker thread's, reset between uses so that it pins no pages */
 	bool reading;
 };
@@ -72,6 +76,39 @@ static enum err_code reserve_lock_file(const char *dir, struct err *e)
 	return rc != 0 ? fail(e, path, rc) : ERR_OK;
 }
 
+/* LMDB does not tell where it has mapped its file, the kernel does. */
+static void find_map(struct lmdb *l)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	struct stat st;
+	mdb_filehandle_t fd;
+
+	if (maps == NULL)
+		return;
+	if (mdb_env_get_fd(l->env, &fd) != 0 || fstat(fd, &st) != 0)
+		st.st_ino = 0;
+	while (st.st_ino != 0 && l->map == NULL && fgets(line, sizeof(line), maps) != NULL) {
+		char *end, *inode = line;
+		uintptr_t from = strtoul(line, &end, 16), to = strtoul(end + 1, &end, 16);
+
+		/* "from-to rights offset device inode path" */
+		for (int i = 0; i < 4 && inode != NULL; i++)
+			inode = strchr(inode + 1, ' ');
+		if (inode == NULL || strtoul(inode, NULL, 10) != st.st_ino)
+			continue;
+		memcpy(&l->map, &from, sizeof(from));
+		l->map_bytes = to - from;
+	}
+	fclose(maps);
+}
+
+void lmdb_rest(struct lmdb *l)
+{
+	if (l->map != NULL)
+		madvise(l->map, l->map_bytes, MADV_DONTNEED);
+}
+
 struct lmdb *lmdb_open(const char *dir, size_t map_bytes, struct err *e)
 {
 	struct lmdb *l;
@@ -103,6 +140,7 @@ struct lmdb *lmdb_open(const char *dir, size_t map_bytes, struct err *e)
 		return NULL;
 	}
 	mdb_txn_reset(l->reader);
+	find_map(l);
 	return l;
 }
 

@@ -23,6 +23,10 @@ void lmdb_walk(struct lmdb *l, enum store_db db, const char *after, lmdb_visit_f
  * was committed since. Once per turn, for to begin one costs more than to read. */
 void lmdb_end_read(struct lmdb *l);
 
+/* Lets go of the file's pages in this process's memory; the kernel has them cached, and reading
+ * one brings it back. Any thread, any time. */
+void lmdb_rest(struct lmdb *l);
+
 /* Bytes of the file that hold something, or did and are free to be used again. */
 int64_t lmdb_used(const struct lmdb *l);
 

@@ -4,6 +4,7 @@
 #include "plugin/own_files.h"
 #include "protocol/clock.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 
 #define RETRY_MS 1000
+#define IDLE_MS 1000
 
 enum batch { BATCH_NONE, BATCH_HANDED, BATCH_DONE };
 
@@ -68,18 +70,39 @@ static void commit_batch(struct store_thread *t)
 		;
 }
 
+/* Waits for work. After a while without any, what was read of the file leaves the process's
+ * memory: what a thousand workers needed to log in is not needed while they are connected. */
+static bool rest_if_idle(struct store_thread *t)
+{
+	struct timespec at;
+
+	deadline_in(IDLE_MS, &at);
+	if (pthread_cond_timedwait(&t->changed, &t->lock, &at) != ETIMEDOUT ||
+	    t->batch == BATCH_HANDED)
+		return false;
+	pthread_mutex_unlock(&t->lock);
+	lmdb_rest(t->lmdb);
+	pthread_mutex_lock(&t->lock);
+	return true;
+}
+
 static void *thread_main(void *arg)
 {
 	struct store_thread *t = arg;
+	bool rested = false;
 
 	if (t->dir != NULL)
 		own_files(t->dir);
 	pthread_mutex_lock(&t->lock);
 	while (!t->stop) {
-		if (t->batch == BATCH_HANDED)
+		if (t->batch == BATCH_HANDED) {
 			commit_batch(t);
-		else
+			rested = false;
+		} else if (rested) {
 			pthread_cond_wait(&t->changed, &t->lock);
+		} else {
+			rested = rest_if_idle(t);
+		}
 	}
 	pthread_mutex_unlock(&t->lock);
 	return NULL;

@@ -72,12 +72,11 @@ void topic_filter_all(const char *root, enum worker_topic topic, char out[TOPIC_
 
 static enum worker_topic kind_of(const char *rest)
 {
-	if (strncmp(rest, "app/", 4) == 0 || strcmp(rest, "app") == 0)
-		return WORKER_TOPIC_APP;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		if (strcmp(rest, rows[i].name) == 0)
+		if (rest[0] == rows[i].name[0] && strcmp(rest, rows[i].name) == 0)
 			return (enum worker_topic)i;
-	return WORKER_TOPIC_OTHER;
+	return strncmp(rest, "app/", 4) == 0 || strcmp(rest, "app") == 0 ? WORKER_TOPIC_APP
+									 : WORKER_TOPIC_OTHER;
 }
 
 /* What follows "{root}/"; NULL if it does not begin so. */

@@ -9,9 +9,9 @@ from figures import figure, in_turn, rounds
 from load import Load
 from proc import CpuSpan
 
-WORKERS = 100
+WORKERS = 200
 SECONDS = 2
-INFLIGHT = 10
+INFLIGHT = 5
 
 
 def measure(subject, transport):

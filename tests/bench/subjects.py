@@ -81,7 +81,8 @@ class Subject:
 
 def bare(scratch, crowd):
     broker = BareBroker(new_directory(scratch, "bare")).start()
-    return Subject("bare", broker, {"anonymous": True, "ids": crowd.file}, broker.terminate)
+    # The same packets as everybody else's: it takes names and passwords, and looks at neither.
+    return Subject("bare", broker, {"ids": crowd.file}, broker.terminate)
 
 
 def password_file(scratch, crowd):

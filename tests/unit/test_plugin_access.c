@@ -26,8 +26,9 @@ static enum access ask_worker(const struct access_rules *r, enum access_phase ph
 {
 	struct worker_id id = {"wrk_a"};
 	struct access_request rq = {op, topic, retain};
+	enum worker_topic kind;
 
-	return access_worker(r, &id, phase, &rq);
+	return access_worker(r, &id, phase, &rq, &kind);
 }
 
 static void worker_has_its_own_rows_and_nothing_else(void **state)
