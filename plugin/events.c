@@ -107,15 +107,16 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 	}
 	if (!p->reloading)
 		return false;
-	/* A client that we do not know, over TCP, in the turn of a reload: not a new login, for
-	 * every version reads its sockets before it reloads, and ends the turn before it reads
-	 * them again. It is a session that outlived its connection (MQTT 5 session expiry). It
-	 * has nothing to gain: without a session of ours it is denied everything. And it is not
-	 * refused, since 2.0 would put it into its list of expiring sessions a second time,
-	 * free it there once and go on reading it. On 2.0 WebSockets are read after the reload,
-	 * so there it is a login like any other. */
+	/* A client that we do not know in the turn of a reload: not a new login, for every
+	 * version reads its sockets before it reloads, and ends the turn before it reads them
+	 * again. It is a session that outlived its connection (MQTT 5 session expiry, or a will
+	 * that is delayed). It has nothing to gain: without a session of ours it is denied
+	 * everything. And it is not refused, since 2.0 would put it into its list of expiring
+	 * sessions a second time, or leave it in the one of delayed wills, free it once and go
+	 * on reading it. WebSockets alone are read after the reload by 2.0, so there it is a
+	 * login like any other; one that outlived its connection is called TCP by 2.0. */
 	*rc = MOSQ_ERR_SUCCESS;
-	return s == NULL && !login->websockets;
+	return s == NULL && (!login->websockets || p->conns.has_connect_event);
 }
 
 /* Counts and tells a refusal. Past the limit of an address's failures they are all the same. */

@@ -187,10 +187,12 @@ def test_a_return_within_the_will_delay_is_undisturbed(hall, protocol):
 
 # ---- SIGHUP ----
 
+@pytest.mark.parametrize("outlives", [{"expiry": 600}, {"delay": 600}], ids=["expiry", "delay"])
 @pytest.mark.parametrize("protocol", WITH_MQTT_5)
-def test_a_reload_does_not_revive_a_session_that_has_ended(hall, protocol):
-    """The broker asks about it as well as about live ones."""
-    identity, wire = connected_with_will(hall, protocol, expiry=600)
+def test_a_reload_does_not_revive_a_session_that_has_ended(hall, protocol, outlives):
+    """The broker asks about it as well as about live ones, and still has it where its session or
+    its will outlives its connection."""
+    identity, wire = connected_with_will(hall, protocol, **outlives)
     other = hall.online(protocol, expiry=600)
     wire.drop()
     hall.observer.wait_state(identity.worker_id, "offline")
@@ -200,6 +202,9 @@ def test_a_reload_does_not_revive_a_session_that_has_ended(hall, protocol):
     hold_true(lambda: hall.observer.events_of(identity.worker_id, before) == [], 0.5)
     connection = hall.observer.connection(identity.worker_id)
     assert (connection["connected"], connection["session_count"]) == (False, 0)
+    hall.observer.expect_error("NOT_CONNECTED", "disconnect", worker_id=identity.worker_id,
+                               code="KICKED", message="whom?")
+    assert hall.observer.events_of(identity.worker_id, before) == []
     hall.online(protocol, identity)
     assert hall.observer.connection(other.worker_id)["connected"]
 

@@ -768,6 +768,24 @@ static void sighup_leaves_a_session_that_outlived_its_connection_alone(void **st
 			 MOSQ_ERR_ACL_DENIED);
 }
 
+/* 2.1 reads WebSockets where it reads TCP, so that one is no login either: nobody would ever
+ * accept or end it, until a kick or a revocation took it for a live one. */
+static void sighup_leaves_such_a_websocket_alone(void **state)
+{
+	struct mosquitto gone = tcp_client(W, W);
+
+	(void)state;
+	gone.protocol = mp_websockets;
+	log_in(&world, &gone);
+	disconnect(&world, &gone, CONN_LOST);
+	turn(&world);
+	reload(&world);
+	assert_int_equal(basic_auth(&world, &gone, TOKEN), MOSQ_ERR_SUCCESS);
+	assert_null(connset_session(&world.p.conns, &gone));
+	turns(&world, 5);
+	assert_told("online reconnecting/connection_lost");
+}
+
 /* ---- restarts ---- */
 
 static void after_a_crash_nobody_is_online_and_generations_go_on(void **state)
@@ -1025,6 +1043,7 @@ int main(void)
 		ON_20(sighup_that_another_plugin_kept_from_us_is_no_login_either),
 		ON_21(sighup_that_another_plugin_kept_from_us_is_no_login_either),
 		ON_20(sighup_leaves_a_session_that_outlived_its_connection_alone),
+		ON_21(sighup_leaves_such_a_websocket_alone),
 		ON_20(after_a_crash_nobody_is_online_and_generations_go_on),
 		ON_21(after_a_crash_nobody_is_online_and_generations_go_on),
 		ON_21(no_generation_is_ever_repeated),
