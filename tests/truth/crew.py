@@ -16,6 +16,7 @@ class Crew:
         self.lines = []
         self.numbers = itertools.count(1)
         self.stopped_s = 0.0  # how long the broker has been stopped in all
+        self.is_stopped = False
         self.ending = False  # the broker is being ended
 
     def next_number(self):
@@ -75,7 +76,9 @@ class Crew:
             session = line.session
             if session.off != INF or (flaps is not None and line.link.flaps != flaps):
                 return
-            if self.stopped_s > stopped_s:
+            if self.is_stopped:
+                self.field.at(now + 0.1, check)
+            elif self.stopped_s > stopped_s:
                 self.expect_silence(line, until + self.stopped_s - stopped_s, flaps)
             elif not line.blind:
                 line.tell("must have been found silent by now")
@@ -93,6 +96,7 @@ class Crew:
     def broker_is_gone(self):
         """Its process has ended."""
         now = time.monotonic()
+        self.is_stopped = False
         self.field.broker_is_gone(now)
         for line in self.lines:
             line.close()
@@ -103,6 +107,7 @@ class Crew:
     def broker_resumes(self, stopped_s):
         """It was stopped for so long, and may find many silent that were not."""
         now = time.monotonic()
+        self.is_stopped = False
         self.stopped_s += stopped_s
         for line in self.lines:
             if stopped_s > 1.1 * line.session.keepalive - 1.3:

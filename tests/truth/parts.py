@@ -160,6 +160,7 @@ class Parts:
             since = time.monotonic()
             self._open("broker stopped", since, world.control_away)
             self._open("broker stopped", since, world.null_allowed, delay=HOLD_S)
+            self.crew.is_stopped = True
         os.kill(self.broker.process.pid, signal.SIGSTOP)
         with world.lock:
             self._open("broker silent", time.monotonic(), world.null_required, delay=SILENCE_S)
