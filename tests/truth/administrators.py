@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Those who change things: kicks, revocations, tokens, deletions, over REST."""
 
+import itertools
 import threading
 import time
 
@@ -9,6 +10,7 @@ from model import INF, Worker
 
 REVOCATION_S = 1.0  # within which an enforced change has ended sessions
 PATIENCE_S = 15.0  # in good times, for a change to be enforced
+LATE_S = 5.0  # after which what nobody answered is not carried out any more
 FORMER_TOKENS = 4
 
 
@@ -17,6 +19,7 @@ class Administrator:
         self.world, self.crew, self.number = world, crew, number
         self.caller = Caller(port, token)
         self.dice = world.rng(f"administrator {number}")
+        self.kicks = itertools.count(1)
         self.pausing = threading.Event()
         self.idle = threading.Event()
         self.idle.set()
@@ -104,16 +107,21 @@ class Administrator:
             now = time.monotonic()
             worker.tell(f"kick {only or 'all'}")
             before = [s for s in logged_in if only in (None, s.client_id)]
-            worker.begin("kick", now, only)
+            kick = f"kick {self.number}.{next(self.kicks)}"
+            worker.begin(kick, now, only)
         status, body = self._call("DELETE", f"/workers/{worker.id}/sessions"
                                   + (f"/{only}" if only else ""))
         with self.world.lock:
             now = time.monotonic()
             worker.tell(f"kick answered {status} {body}")
-            # Without an answer it may yet be carried out, once the broker goes on.
-            worker.end("kick", now + (0 if status in (200, 409) else 5))
             if status == 200:
                 self._must_end(worker, before, now)
+            if status in (200, 409):
+                worker.end(kick, now)
+                return
+            # Without an answer it may yet be carried out, on whoever is there by then, once the
+            # broker goes on.
+            self.crew.field.at(now + LATE_S, lambda late: worker.end(kick, late))
 
     def _must_end(self, worker, sessions, now):
         """They are closed by the plugin, or have ended by themselves."""
