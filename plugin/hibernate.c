@@ -14,6 +14,8 @@
 #define TURN_US 1000
 #define TURN_STEP 16 /* objects between two looks at the clock */
 
+#define SAY_AGAIN_US 60000000 /* between two lines of the log about a disk that fails */
+
 /* An object that is used goes to the end of the list of those that are awake at most this many
  * times per hibernate_after: a worker with much traffic costs no list work. */
 #define USES_NOTED 8
@@ -62,6 +64,17 @@ void hibernate_close(struct connset *set)
 
 /* ---- falling asleep ---- */
 
+/* A disk that fails, fails for one object after the other. */
+static bool may_say(struct connset *set)
+{
+	struct hibernation *h = &set->hibernation;
+
+	if (h->said_us != 0 && set->now_us - h->said_us < SAY_AGAIN_US)
+		return false;
+	h->said_us = set->now_us;
+	return true;
+}
+
 static bool may_sleep(const struct conn *conn)
 {
 	const struct session *s;
@@ -87,13 +100,11 @@ static bool write_sessions(struct connset *set, const struct conn *conn)
 		if (swap_write(&h->swap, s->number, parts, 2))
 			continue;
 		h->write_failures++;
-		if (!h->said_failing)
+		if (may_say(set))
 			log_error("hibernate", "cannot write: %s; objects stay in memory",
 				  strerror(errno));
-		h->said_failing = true;
 		return false;
 	}
-	h->said_failing = false;
 	return true;
 }
 
@@ -324,7 +335,9 @@ struct conn *hibernate_wake(struct connset *set, uint32_t conn_number,
 	struct conn *conn = wake(set, conn_number, id);
 
 	if (conn == NULL) {
-		log_error("hibernate", "an object cannot be woken: %s", strerror(errno));
+		if (may_say(set))
+			log_error("hibernate", "an object cannot be woken: %s",
+				  strerror(errno));
 		return NULL;
 	}
 	histogram_add(&h->wakes, now_ns() - from_ns);

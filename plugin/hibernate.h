@@ -32,7 +32,7 @@ struct hibernation {
 	uint64_t slept, woken;   /* since start */
 	uint64_t write_failures; /* stayed awake, for the file could not be written */
 	uint64_t read_failures;
-	bool said_failing;
+	int64_t said_us; /* when the log last spoke of either */
 	struct histogram wakes;
 };
 

@@ -307,6 +307,7 @@ void session_found(struct connset *set, struct session *s, const char *client_id
 	if (s->state != SESSION_LOST)
 		return;
 	text_copy(s->client_id, sizeof(s->client_id), client_id);
+	send_notice(set, s, "KICKED", "the broker has lost this session: connect again");
 	(void)move(set, s, SESSION_CLOSING);
 	s->close_reason = REASON_KICKED;
 	log_warn("conn", "worker=%s client=%s closing: what hibernation kept of it is lost",

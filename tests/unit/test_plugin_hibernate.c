@@ -454,6 +454,7 @@ static void a_lost_session_counts_until_it_shows_up_and_is_closed(void **state)
 	assert_int_equal(presence_of(&world, "wrk_a").sessions, 1);
 	assert_true(conns()->hibernation.read_failures > 0);
 	turns(&world, 6);
+	assert_non_null(strstr(said_on("workers/wrk_a/notice")->payload, "KICKED"));
 	assert_string_equal(broker.kicked[0], "wrk_a");
 	assert_told("offline/kicked");
 	assert_int_equal(conns()->session_stubs.used, 0);
