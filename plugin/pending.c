@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of an empty set's table: one that grew from nothing for each commit would be hashed anew
+ * again and again. 64 KiB. */
+#define KEPT_SLOTS 8192
+
 struct pending_key pending_key(enum store_db db, const void *key, size_t len)
 {
 	return (struct pending_key){db, key, len,
@@ -42,14 +46,29 @@ void pending_init(struct pending_set *set)
 	htab_init(&set->by_key, hash_pending);
 }
 
-void pending_fini(struct pending_set *set)
+static void free_all(struct pending_set *set)
 {
 	struct pending *p;
 
 	for (size_t pos = 0; (p = htab_next(&set->by_key, &pos)) != NULL;)
 		free(p);
+}
+
+void pending_fini(struct pending_set *set)
+{
+	free_all(set);
 	htab_fini(&set->by_key);
 	pending_init(set);
+}
+
+void pending_clear(struct pending_set *set)
+{
+	struct htab table;
+
+	free_all(set);
+	table = set->by_key;
+	htab_clear(&table, KEPT_SLOTS);
+	*set = (struct pending_set){.by_key = table};
 }
 
 struct pending *pending_new(const struct pending_key *k, const void *value, size_t value_len,

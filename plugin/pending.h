@@ -40,7 +40,8 @@ struct pending_key {
 struct pending_key pending_key(enum store_db db, const void *key, size_t len);
 
 void pending_init(struct pending_set *set);
-void pending_fini(struct pending_set *set); /* frees the records */
+void pending_fini(struct pending_set *set);  /* frees the records */
+void pending_clear(struct pending_set *set); /* the same, for use anew */
 
 /* A record in no set. NULL: out of memory. */
 struct pending *pending_new(const struct pending_key *k, const void *value, size_t value_len,

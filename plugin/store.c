@@ -170,7 +170,7 @@ void store_collect(struct store *s)
 	s->thread_busy = false;
 	s->durable = s->busy_lsn;
 	s->commit_us = took_us;
-	pending_fini(&s->busy);
+	pending_clear(&s->busy);
 	lmdb_end_read(s->lmdb); /* it may be older than the commit; busy hid that until now */
 	stats_add(STAT_STORAGE_COMMITS, 1);
 	stats_observe_us(STAT_COMMIT_DURATION, took_us);

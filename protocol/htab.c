@@ -18,6 +18,17 @@ void htab_fini(struct htab *t)
 	htab_init(t, t->hash);
 }
 
+void htab_clear(struct htab *t, size_t max_slots)
+{
+	if (t->cap > max_slots) {
+		htab_fini(t);
+		return;
+	}
+	if (t->cap > 0)
+		memset(t->slots, 0, t->cap * sizeof(*t->slots));
+	t->len = 0;
+}
+
 void *htab_find(const struct htab *t, uint64_t hash, htab_match_f match, const void *key)
 {
 	if (t->cap == 0)

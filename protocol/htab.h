@@ -29,6 +29,10 @@ typedef bool (*htab_match_f)(const void *item, const void *key);
 void htab_init(struct htab *t, uint64_t (*hash)(const void *item));
 void htab_fini(struct htab *t);
 
+/* Takes all items out and keeps the room for as many again, unless that is more than max_slots.
+ */
+void htab_clear(struct htab *t, size_t max_slots);
+
 /* The item with this hash that `match` accepts, or NULL. */
 void *htab_find(const struct htab *t, uint64_t hash, htab_match_f match, const void *key);
 

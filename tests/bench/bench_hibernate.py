@@ -23,12 +23,6 @@ STATES = {"awake": {"hibernate_after": 3600}, "hibernated": {"hibernate_after": 
 BYTES_AT_MOST, MEDIAN_US_AT_MOST, P99_US_AT_MOST = 128, 5, 50
 
 
-def bare(scratch, crowd):
-    subject = subjects.bare(scratch, crowd)
-    subject.login.pop("anonymous")
-    return subject
-
-
 def stats(subject):
     with contextlib.closing(Observer(subject.broker, topics=("rollcall/v1/heartbeat",))) as o:
         return o.call("getStats", timeout=30)
@@ -81,7 +75,7 @@ def tell_wakes(histogram, count):
 def run(scratch):
     count = min(MOST, raise_open_files() - SPARE_DESCRIPTORS)
     crowd = subjects.Crowd(scratch, count)
-    base, _ = measure(bare(scratch, crowd), count)
+    base, _ = measure(subjects.bare(scratch, crowd), count)
     for state, options in STATES.items():
         subject = subjects.plugin(scratch, crowd, retain_presence="false", **options)
         sleeps = state == "hibernated"
