@@ -299,7 +299,9 @@ static struct conn *new_conn(struct connset *set, const struct worker_id *id)
 	conn = slab_at(&set->conns, body);
 	conn->number = number;
 	conn->body = body;
-	conn->id = *id;
+	/* Not as a struct: behind its text may be whatever was on a stack, and it goes to a
+	 * file. */
+	memcpy(conn->id.text, id->text, strlen(id->text) + 1);
 	conn->generation = set->generation_floor;
 	TAILQ_INIT(&conn->sessions);
 	stub = slab_at(&set->conn_stubs, number);

@@ -260,7 +260,7 @@ static bool restore(struct connset *set, struct conn *conn, const struct worker_
 
 	if (id == NULL)
 		return false;
-	conn->id = *id;
+	memcpy(conn->id.text, id->text, strlen(id->text) + 1);
 	conn->live = 0;
 	TAILQ_FOREACH(s, &conn->sessions, of_conn)
 	conn->live++;
