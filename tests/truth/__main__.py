@@ -23,8 +23,9 @@ from administrators import Administrator  # noqa: E402
 from askers import Asker  # noqa: E402
 from chaos import Chaos  # noqa: E402
 from crew import Crew  # noqa: E402
+from dashboard import Dashboard  # noqa: E402
 from field import Field  # noqa: E402
-from harness.broker import broker_version  # noqa: E402
+from harness.broker import ORDINARY_PASSWORD, ORDINARY_USER, broker_version  # noqa: E402
 from harness.rest import Rest  # noqa: E402
 from harness.settings import Built, program  # noqa: E402
 from links import make_links  # noqa: E402
@@ -48,7 +49,7 @@ class Run:
         version = broker_version(program("ROLLCALL_MOSQUITTO", "mosquitto"))
         self.world = World(seed, version, int(os.environ.get("TRUTH_FAULTS") or 1))
         self.directory = directory
-        self.field = Field(self.world)
+        self.field = Field(self.world, (ORDINARY_USER, ORDINARY_PASSWORD))
         self.parts = Parts(self.world, self.field, directory, links, PLUGIN_OPTIONS)
         self.crew = self.parts.crew = Crew(self.world, self.field, self.parts.broker)
         self.links = links
@@ -71,8 +72,9 @@ class Run:
                            self.watchers)
         self.settlement = Settlement(self.world, self.field, self.crew, self.parts, self.chaos,
                                      self.administrators, *self.watchers[:2], self.token)
+        self.dashboard = self.settlement.dashboard = Dashboard(self.world, port, self.token)
         askers = [Asker(self.world, n, port, self.token) for n in range(ASKERS)]
-        self.threads = [who.start() for who in self.administrators + askers]
+        self.threads = [who.start() for who in [*self.administrators, *askers, self.dashboard]]
 
     def _make_watchers(self):
         def watch(kind, name, topics, protocol):
@@ -102,6 +104,7 @@ class Run:
     def stop(self):
         self.world.over.set()
         self.ends = self.parts.how_they_are()
+        self.dashboard.stop()
         for thread in self.threads:
             thread.thread.join(0.5)
         self.field.stop()

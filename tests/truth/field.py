@@ -184,13 +184,12 @@ class Client:
 class Beacon(Client):
     """Counts turns of the broker's loop by pings that are answered one after the other."""
 
-    def __init__(self, field, port, user, password):
-        self.user, self.password = user, password
+    def __init__(self, field, port):
         self.ready = self.waiting = False
         super().__init__(field, port)
 
     def on_open(self):
-        self.send(CONNECT, connect_body(5, "truth-beacon", self.user, self.password, 600))
+        self.send(CONNECT, connect_body(5, "truth-beacon", *self.field.account, 600))
 
     def on_packet(self, kind, flags, body):
         if kind == CONNACK:
@@ -210,6 +209,25 @@ class Beacon(Client):
         self.field.beacon = None
 
 
+class Knock(Client):
+    """Comes after somebody at the same door: when it is answered, so was whoever came before."""
+
+    def __init__(self, field, port, websocket, host, then):
+        self.then = then
+        super().__init__(field, port, websocket, host=host)
+
+    def on_open(self):
+        self.send(CONNECT, connect_body(5, f"truth-knock-{id(self)}", *self.field.account, 60))
+
+    def on_packet(self, kind, flags, body):
+        if kind == CONNACK:
+            self.close()
+            self.then()
+
+    def on_end(self, why):
+        self.then()
+
+
 class Proof:
     def __init__(self, rounds, then):
         self.rounds, self.then = rounds, then
@@ -219,8 +237,10 @@ class Proof:
 
 
 class Field:
-    def __init__(self, world):
+    def __init__(self, world, account):
+        """`account`: of an ordinary user of the broker."""
         self.world = world
+        self.account = account
         self.selector = selectors.DefaultSelector()
         self.timers, self.numbers = [], itertools.count()
         self.proofs = []
@@ -260,6 +280,14 @@ class Field:
         self.proofs.append(Proof(rounds, then))
         if self.beacon is not None and not self.quiet:
             self.beacon.ask()
+
+    def after_arrival(self, door, rounds, then):
+        """The same, once the broker has let in who waited at that door (port, WebSocket, host)
+        before: new connections may be taken in one by one, a turn each."""
+        try:
+            Knock(self, *door, lambda: self.after_turns(rounds, then))
+        except ConnectionRefusedError:
+            self.after_turns(rounds, then)
 
     def wants_turns(self):
         return bool(self.proofs) and not self.quiet

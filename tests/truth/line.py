@@ -39,8 +39,10 @@ class Line(Client):
         self.number = 0
         self.name = f"{client_id[len(worker.id):] or '.'} {'ws' if self.websocket else 'tcp'}" \
             f"{version} #{crew.next_number()}"
-        super().__init__(crew.field, crew.port(self.websocket, link), self.websocket, version,
-                         f"/ws/{worker.id}", link.host if link else "127.0.0.1", link)
+        self.door = (crew.port(self.websocket, link), self.websocket,
+                     link.host if link else "127.0.0.1")
+        super().__init__(crew.field, self.door[0], self.websocket, version, f"/ws/{worker.id}",
+                         self.door[2], link)
 
     def tell(self, text):
         self.worker.tell(f"{self.name}: {text}")
@@ -170,9 +172,8 @@ class Line(Client):
             if refused and "race" not in session.doubts:
                 continue
             session.doubt("heir", now)
-            self.field.after_turns(
-                self.turns, lambda at, s=session: (s.allow_proof("heir", at),
-                                                   s.allow_proof("race", at)))
+            self._when_through(lambda at, s=session: (s.allow_proof("heir", at),
+                                                      s.allow_proof("race", at)))
             if not elder.alive:
                 self.field.after_turns(elder.turns, session.over)
         self.elders = []
@@ -263,8 +264,17 @@ class Line(Client):
             session.over(now)
         elif not certain:
             self.expect_silence()  # what was sent may be lost, and the kernel has forgotten it
+        elif was_blind:
+            self.field.after_turns(3 * self.turns, session.over)
         else:
-            self.field.after_turns(self.turns * (3 if was_blind else 1), session.over)
+            self._when_through(session.over)
+
+    def _when_through(self, then):
+        """Calls then(now) when the broker has dealt with all that it got from here."""
+        if self.session.acked == INF:
+            self.field.after_arrival(self.door, self.turns, then)
+        else:
+            self.field.after_turns(self.turns, then)
 
     def mute(self):
         """It says nothing any more, and leaves its socket open."""

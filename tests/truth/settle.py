@@ -17,6 +17,7 @@ class Settlement:
         self.world, self.field, self.crew, self.parts = world, field, crew, parts
         self.chaos, self.administrators = chaos, administrators
         self.stream, self.objects = stream, objects
+        self.dashboard = None
         self.caller = Caller(parts.bridge.port, token)
 
     def check(self):
@@ -32,6 +33,7 @@ class Settlement:
         if self._wait(self._is_certain, REST_S, "sessions are still in doubt") and \
                 self._wait(self._agrees, AGREE_S, "the answers do not agree with the truth"):
             self._check_connections()
+            self._wait(self._dashboard_agrees, AGREE_S, "the dashboard does not show the truth")
             self._wait(self._watchers_are_there, 3, "the watchers are behind")
             with self.world.lock:
                 compare(self.world, self.stream, self.objects)
@@ -92,6 +94,16 @@ class Settlement:
             if found.get(worker_id) is not connected and connected is not None:
                 return self.world.workers[worker_id]
         return True
+
+    def _dashboard_agrees(self):
+        with self.world.lock:
+            now = time.monotonic()
+            for worker in self.world.present():
+                truth = worker.certainty(now)
+                # Whom its list did not have was never connected until an event says so.
+                if truth is not None and self.dashboard.view.get(worker.id, False) is not truth:
+                    return worker
+        return True if self.dashboard.broker else "it believes that the broker is away"
 
     def _check_connections(self):
         for worker in self.world.present():

@@ -12,7 +12,7 @@ import time
 from field import Client
 from harness.wire import CONNACK, CONNECT, PINGREQ, SUBACK, SUBSCRIBE
 from stream import connect_body, subscribe_body
-from world import EVENT_SLACK_S
+from world import EVENT_SLACK_S, HISTORY_S
 
 KEEPALIVE_S = 30
 RETRY_S = 0.1
@@ -22,6 +22,30 @@ OBJECTS = "workers/+/presence"
 
 def unix_s(text):
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def check_event(world, who, worker, event):
+    """Whether it is consistent, and true at its own time. The plugin decides at once, so nothing
+    is allowed for but its clock's steps."""
+    at = world.strain.to_monotonic(unix_s(event["at"]))
+    worker.tell(f"{who}: {event['state']} sessions={event['sessions']} "
+                f"generation={event['generation']} reason={event['reason']} "
+                f"seq={event['boot']}.{event['seq']}, decided {at - world.started:.3f}")
+    world.counts["events"] += 1
+    x, y = at - EVENT_SLACK_S, at + EVENT_SLACK_S
+    if event["connected"] != (event["state"] == "online") \
+            or event["connected"] != (event["sessions"] > 0) \
+            or event["connected"] != (event["reason"] is None):
+        world.fault(f"{who}: contradicts itself: {event}", worker)
+    if not (worker.may_be_on if event["connected"] else worker.may_be_off)(x, y):
+        world.fault(f"{who}: {event['state']} at a moment when it was not so: {event}", worker)
+    if x < time.monotonic() - HISTORY_S / 2:
+        return  # the model forgets sessions that have ended
+    most = len(worker.client_ids_maybe(x, y))
+    least = len(worker.client_ids_surely(x, y))
+    if not least <= event["sessions"] <= most:
+        world.fault(f"{who}: {event['sessions']} sessions where there were {least} to {most}: "
+                    f"{event}", worker)
 
 
 class Ear(Client):
@@ -159,35 +183,12 @@ class Watcher:
         else:
             self.note(event)
 
-    # ---- the event itself ----------------------------------------------------------------------
-
     def check(self, worker, event):
-        at = self.world.strain.to_monotonic(unix_s(event["at"]))
-        worker.tell(f"{self.name}: {event['state']} sessions={event['sessions']} "
-                    f"generation={event['generation']} reason={event['reason']} "
-                    f"seq={event['boot']}.{event['seq']}, decided "
-                    f"{at - self.world.started:.3f}")
-        if event["connected"] != (event["state"] == "online") \
-                or event["connected"] != (event["sessions"] > 0) \
-                or event["connected"] != (event["reason"] is None):
-            self.wrong(f"contradicts itself: {event}", event)
+        check_event(self.world, self.name, worker, event)
         before = self.generations.get(worker.id, -1)
         if event["generation"] < before:
             self.wrong(f"generation {before} is followed by {event}", event)
         self.generations[worker.id] = event["generation"]
-        self.world.counts["events"] += 1
-        self._check_truth(worker, event, at - EVENT_SLACK_S, at + EVENT_SLACK_S)
-
-    def _check_truth(self, worker, event, x, y):
-        """The plugin decides at once, so nothing is allowed for but its clock's steps."""
-        check = worker.may_be_on if event["connected"] else worker.may_be_off
-        if not check(x, y):
-            self.wrong(f"{event['state']} at a moment when it was not so: {event}", event)
-        most = len(worker.client_ids_maybe(x, y))
-        least = len(worker.client_ids_surely(x, y))
-        if not least <= event["sessions"] <= most:
-            self.wrong(f"{event['sessions']} sessions where there were {least} to {most}: "
-                       f"{event}", event)
 
 
 class ObjectWatcher(Watcher):
