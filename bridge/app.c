@@ -149,6 +149,7 @@ static void stop_jobs(struct app *app)
 
 /* Started downwards, stopped upwards. */
 static const struct part parts[] = {
+	{"traffic",        start_traffic,        stop_traffic       }, /* counts the last answer, too */
 	{"loop",           start_loop,           stop_loop          },
 	{"db",             start_db,             stop_db            },
 	{"pwhash",         start_pwhash,         stop_pwhash        },
@@ -166,7 +167,6 @@ static const struct part parts[] = {
 	{"metrics",        start_metrics,        stop_metrics       },
 	{"commands",       start_commands,       stop_commands      },
 	{"plugin_stats",   start_plugin_stats,   stop_plugin_stats  },
-	{"traffic",        start_traffic,        stop_traffic       },
 	{"refusals",       start_refusals,       stop_refusals      },
 	{"events",         start_events,         stop_events        },
 	{"inbox",          start_inbox,          stop_inbox         },

@@ -316,20 +316,24 @@ def test_every_pair_may_be_away_at_once(own):
 
 
 def test_a_bridge_that_is_asked_all_the_time_stops_in_order(new_site):
-    """Questions on connections that were kept open come in its very last turns, too."""
+    """Questions on connections that were kept open come in its very last turns, too, and what
+    they started ends after them."""
     site = new_site()
-    path = f"/workers/{site.rest.register().worker_id}/connection"
+    path = f"/workers/{site.rest.register().worker_id}"
     over = threading.Event()
 
-    def ask():
+    def ask(*questions):
         with site.rest.twin() as rest:
             while not over.is_set():
                 try:
-                    rest.request("GET", path)
+                    for method, what in questions:
+                        rest.request(method, path + what, json={})
                 except requests.RequestException:
                     pass
 
-    askers = [threading.Thread(target=ask) for _ in range(12)]
+    askers = [threading.Thread(target=ask, args=questions) for questions in
+              [[("GET", "/connection")]] * 8 + [[("POST", "/revoke"), ("POST", "/reinstate"),
+                                                ("POST", "/token")]] * 4]
     for asker in askers:
         asker.start()
     try:
