@@ -199,6 +199,11 @@ int journal_swap(struct journal *j)
 	return sealed;
 }
 
+bool journal_sync(const struct journal *j, int sealed)
+{
+	return fdatasync(j->fd[sealed]) == 0;
+}
+
 void journal_clear(const struct journal *j, int sealed)
 {
 	int rc = ftruncate(j->fd[sealed], 0);

@@ -13,7 +13,8 @@
  * a later version than ours nothing is read, and the plugin does not start.
  *
  * Owns:   its two descriptors, opened at start since the broker drops its privileges later.
- * Thread: journal_append() and journal_swap() the broker's; journal_clear() the store's.
+ * Thread: journal_append() and journal_swap() the broker's; journal_sync() and
+ *         journal_clear() the store's.
  */
 #pragma once
 
@@ -63,4 +64,10 @@ enum err_code journal_probe(struct journal *j, struct err *e) MUST_CHECK;
 /* Seals the active file, which is returned for journal_clear(), and makes the other one active.
  */
 int journal_swap(struct journal *j);
+
+/* True when even a power cut leaves the file whole as it is now. Once it was false it means
+ * nothing for this content: the kernel reports an error of the disk once. Waits for the disk.
+ */
+bool journal_sync(const struct journal *j, int sealed) MUST_CHECK;
+
 void journal_clear(const struct journal *j, int sealed);

@@ -14,7 +14,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(at, len) ((void)(at), (void)(len))
 #endif
 
-#define CHUNK_BYTES 65536u
+#define CHUNK_BYTES 32768u
 #define FIRST_CHUNKS 16
 
 static size_t chunk_bytes(const struct slab *s)

@@ -33,7 +33,7 @@ struct slab {
 	size_t mapped_bytes;
 };
 
-/* item_bytes: 4 to 2048. */
+/* item_bytes: 4 to 4096. */
 void slab_init(struct slab *s, size_t item_bytes);
 void slab_fini(struct slab *s); /* items and all */
 

@@ -185,7 +185,8 @@ static void hand_over(struct store *s)
 	s->busy_lsn = s->lsn;
 	s->thread_busy = true;
 	s->last_handover_us = clock_mono_us();
-	store_thread_commit(s->thread, &s->busy.by_key, s->busy_lsn, journal_swap(&s->journal));
+	store_thread_commit(s->thread, &s->busy, s->busy_lsn, journal_swap(&s->journal),
+			    s->health.unjournaled <= s->durable);
 }
 
 static bool commit_is_due(const struct store *s, int64_t now_us)

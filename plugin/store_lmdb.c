@@ -258,18 +258,34 @@ static int write_lsn(struct lmdb *l, MDB_txn *txn, uint64_t lsn)
 	return mdb_put(txn, l->dbi[STORE_META], &k, &v, 0);
 }
 
-enum err_code lmdb_commit(struct lmdb *l, const struct htab *records, uint64_t lsn,
-			  struct err *e)
+/* A place among the records, which are walked database by database in order of key. */
+struct place {
+	const struct pending_set *set;
+	size_t db; /* the next one */
+	const struct pending *at;
+};
+
+/* Moves to the first record that is not behind the place; NULL: there is none. */
+static const struct pending *settle(struct place *p)
 {
-	const struct pending *p;
+	while (p->at == NULL && p->db < STORE_DB_COUNT)
+		p->at = pending_first(p->set, (enum store_db)p->db++, NULL);
+	return p->at;
+}
+
+/* Commits `most` records at most. The lsn is in the part that has the last of them; a power cut
+ * may undo the parts before it, which spares each LMDB's second sync. */
+static enum err_code commit_part(struct lmdb *l, struct place *p, size_t most, bool last,
+				 uint64_t lsn, struct err *e)
+{
 	MDB_txn *txn;
-	int rc = mdb_txn_begin(l->env, NULL, 0, &txn);
+	int rc = mdb_txn_begin(l->env, NULL, last ? 0 : MDB_NOMETASYNC, &txn);
 
 	if (rc != 0)
 		return fail(e, "begin", rc);
-	for (size_t pos = 0; rc == 0 && (p = htab_next(records, &pos)) != NULL;)
-		rc = write_one(l, txn, p);
-	if (rc == 0)
+	for (; rc == 0 && most > 0 && settle(p) != NULL; most--, p->at = p->at->behind)
+		rc = write_one(l, txn, p->at);
+	if (rc == 0 && last)
 		rc = write_lsn(l, txn, lsn);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
@@ -277,4 +293,16 @@ enum err_code lmdb_commit(struct lmdb *l, const struct htab *records, uint64_t l
 	}
 	rc = mdb_txn_commit(txn);
 	return rc != 0 ? fail(e, "commit", rc) : ERR_OK;
+}
+
+enum err_code lmdb_commit(struct lmdb *l, const struct pending_set *set, uint64_t lsn,
+			  bool in_parts, struct err *e)
+{
+	size_t left = set->by_key.len, part = in_parts ? LMDB_PART_RECORDS : left;
+	struct place place = {.set = set};
+
+	for (; left > part; left -= part)
+		if (commit_part(l, &place, part, false, lsn, e) != ERR_OK)
+			return e->code;
+	return commit_part(l, &place, left, true, lsn, e);
 }

@@ -33,7 +33,14 @@ int64_t lmdb_used(const struct lmdb *l);
 /* Number of the last record that LMDB holds. */
 uint64_t lmdb_lsn(struct lmdb *l);
 
-/* Writes all records of the table (struct pending) in one transaction and syncs. Any one
- * thread. */
-enum err_code lmdb_commit(struct lmdb *l, const struct htab *records, uint64_t lsn,
-			  struct err *e) MUST_CHECK;
+/* Records of a part. LMDB never gives back the memory of as many pages as its largest
+ * transaction changed: in order of key a part changes few, and never more than a page or so a
+ * record. */
+#define LMDB_PART_RECORDS 128
+
+/* Writes all records and the lsn, and syncs. In one transaction; or, if they are many, in
+ * parts, of which the last has the lsn: in_parts may be set only where a journal that a power
+ * cut leaves whole has all the records, for one may leave some of the parts, which its replay
+ * completes. What failed is repeated as a whole. Any one thread. */
+enum err_code lmdb_commit(struct lmdb *l, const struct pending_set *set, uint64_t lsn,
+			  bool in_parts, struct err *e) MUST_CHECK;

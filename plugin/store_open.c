@@ -59,7 +59,7 @@ static enum err_code replay_one(void *arg, const struct journal_record *r, struc
 
 static enum err_code recover(struct store *s, struct err *e)
 {
-	bool damaged = false;
+	bool damaged = false, synced;
 
 	s->lsn = s->durable = lmdb_lsn(s->lmdb);
 	s->recovering = true;
@@ -71,7 +71,8 @@ static enum err_code recover(struct store *s, struct err *e)
 		log_info("store", "%zu records recovered from the journal",
 			 s->fresh.by_key.len);
 	/* Straight into LMDB; both files are emptied only after that. */
-	if (lmdb_commit(s->lmdb, &s->fresh.by_key, s->lsn, e) != ERR_OK)
+	synced = journal_sync(&s->journal, 0) && journal_sync(&s->journal, 1);
+	if (lmdb_commit(s->lmdb, &s->fresh, s->lsn, synced, e) != ERR_OK)
 		return e->code;
 	lmdb_end_read(s->lmdb);
 	s->durable = s->lsn;

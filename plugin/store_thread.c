@@ -26,9 +26,10 @@ struct store_thread {
 	pthread_cond_t changed;
 	enum batch batch;
 	bool stop, failing;
-	const struct htab *records;
+	const struct pending_set *records;
 	uint64_t lsn;
 	int sealed;
+	bool journaled; /* `sealed` has all the records */
 	int64_t took_us;
 	struct err error;
 };
@@ -52,7 +53,9 @@ static void commit_batch(struct store_thread *t)
 	struct timespec at;
 
 	pthread_mutex_unlock(&t->lock);
-	(void)(lmdb_commit(t->lmdb, t->records, t->lsn, &e) == ERR_OK);
+	if (t->records->by_key.len > LMDB_PART_RECORDS && t->journaled)
+		t->journaled = journal_sync(t->journal, t->sealed);
+	(void)(lmdb_commit(t->lmdb, t->records, t->lsn, t->journaled, &e) == ERR_OK);
 	if (e.code == ERR_OK)
 		journal_clear(t->journal, t->sealed);
 	pthread_mutex_lock(&t->lock);
@@ -166,13 +169,14 @@ void store_thread_free(struct store_thread *t)
 	free(t);
 }
 
-void store_thread_commit(struct store_thread *t, const struct htab *records, uint64_t lsn,
-			 int sealed_journal)
+void store_thread_commit(struct store_thread *t, const struct pending_set *records,
+			 uint64_t lsn, int sealed_journal, bool journaled)
 {
 	pthread_mutex_lock(&t->lock);
 	t->records = records;
 	t->lsn = lsn;
 	t->sealed = sealed_journal;
+	t->journaled = journaled;
 	t->batch = BATCH_HANDED;
 	pthread_cond_broadcast(&t->changed);
 	pthread_mutex_unlock(&t->lock);

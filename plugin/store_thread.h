@@ -19,8 +19,9 @@ struct store_thread *store_thread_new(struct lmdb *lmdb, struct journal *journal
 void store_thread_free(struct store_thread *t); /* NULL is fine; stops and joins */
 
 /* Thread: the broker's, all of the following. */
-void store_thread_commit(struct store_thread *t, const struct htab *records, uint64_t lsn,
-			 int sealed_journal);
+/* journaled: the sealed journal has all the records, which lets many be committed in parts. */
+void store_thread_commit(struct store_thread *t, const struct pending_set *records,
+			 uint64_t lsn, int sealed_journal, bool journaled);
 /* True once per batch; *took_us is then how long its commit took. */
 bool store_thread_done(struct store_thread *t, int64_t *took_us);
 bool store_thread_wait(struct store_thread *t, int64_t ms); /* until done; false: time is up */

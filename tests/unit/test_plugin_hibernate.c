@@ -533,7 +533,7 @@ static void many_sleep_in_bounded_turns_and_need_little(void **state)
 	assert_int_equal(stats.sessions_asleep, CROWD + 1);
 	assert_true(stats.stub_bytes / CROWD <= 128);
 	/* At most an empty chunk of each kind is kept. */
-	assert_true(stats.awake_bytes <= 2 * 65536);
+	assert_true(stats.awake_bytes <= 2 * 32768);
 	for (size_t i = 0; i < CROWD; i++) {
 		assert_int_equal(acl(&world, &crowd[i], MOSQ_ACL_SUBSCRIBE, "x/#", NULL),
 				 MOSQ_ERR_ACL_DENIED);

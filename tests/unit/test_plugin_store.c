@@ -2,6 +2,7 @@
 #include "tests/unit/test_plugin_dir.h"
 
 #include "plugin/store.h"
+#include "plugin/store_lmdb.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 
@@ -577,6 +578,50 @@ static void storage_at_its_ceiling_says_so_and_goes_on_when_it_is_raised(void **
 	}
 }
 
+/* Whether LMDB alone has it, of what a process that dies now leaves behind. */
+static bool lmdb_holds(const char *key)
+{
+	char copy[64];
+	struct err e = {0};
+	struct slice value;
+	struct lmdb *l;
+	bool found;
+
+	copy_dir(dir, copy);
+	l = lmdb_open(copy, 64u << 20, &e);
+	assert_non_null(l);
+	assert_int_equal(lmdb_lsn(l), 0);
+	found = lmdb_get(l, STORE_OBJECTS, key, strlen(key), &value);
+	lmdb_close(l);
+	remove_dir(copy);
+	return found;
+}
+
+static void crash_amid_the_parts_of_a_commit_loses_nothing(void **state)
+{
+	char value[1500], key[16];
+	struct err e = {0};
+
+	(void)state;
+	store_close(store);
+	store = store_open(dir, 1, NEVER_MS, no_wake, &e); /* has room for the first parts */
+	assert_non_null(store);
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "%04d", i);
+		put(key, value);
+	}
+	flush_until(false);
+	assert_true(lmdb_holds("0000"));
+	assert_false(lmdb_holds("0999"));
+	crash();
+	for (int i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "%04d", i);
+		assert_holds(key, value);
+	}
+}
+
 /* ---- what may be missing ---- */
 
 static void begin_store(void)
@@ -685,6 +730,7 @@ int main(void)
 		TEST(full_disk_keeps_changes_in_memory_and_stores_them_later),
 		TEST(journal_that_refused_is_tried_again_though_nothing_is_put),
 		TEST(storage_at_its_ceiling_says_so_and_goes_on_when_it_is_raised),
+		TEST(crash_amid_the_parts_of_a_commit_loses_nothing),
 		TEST(crash_alone_lets_nothing_be_missing),
 		TEST(crash_on_a_full_disk_may_have_lost_something),
 		TEST(full_disk_that_is_over_lets_nothing_be_missing),
