@@ -46,7 +46,8 @@ FLEET_SRC    := $(wildcard tests/bench/fleet/*.c)
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 PROTOCOL_OBJ := $(call objects,$(PROTOCOL_SRC))
 PLUGIN_OBJ   := $(call objects,$(PLUGIN_SRC))
-BRIDGE_OBJ   := $(call objects,$(BRIDGE_SRC)) $(OUT)/bridge/schema_files.o
+BRIDGE_OBJ   := $(call objects,$(BRIDGE_SRC)) $(OUT)/bridge/schema_files.o \
+	$(OUT)/bridge/openapi_files.o
 UNIT_BIN     := $(patsubst %.c,$(OUT)/%,$(UNIT_SRC))
 FLEET        := $(OUT)/tests/bench/fleet/fleet
 
@@ -78,12 +79,18 @@ $(BRIDGE): $(BRIDGE_OBJ) $(PROTOCOL_OBJ)
 	$(CC) -o $@ $(BRIDGE_OBJ) $(PROTOCOL_OBJ) $(ALL_LDFLAGS) $(call pkg_libs,$(BRIDGE_PKGS)) -lpthread -lm
 
 # schema/*.sql go into the bridge, so that a binary always carries the shape it was built for.
-$(OUT)/bridge/schema_files.c: $(wildcard schema/*.sql) schema/embed.sh
+$(OUT)/bridge/schema_files.c: $(wildcard schema/*.sql) bridge/embed.sh
 	@mkdir -p $(@D)
-	schema/embed.sh schema > $@
+	bridge/embed.sh schema bridge/schema.h $(filter %.sql,$^) > $@
 
-$(OUT)/bridge/schema_files.o: $(OUT)/bridge/schema_files.c
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+# The description of the REST API; the program completes it from its route table.
+$(OUT)/bridge/openapi_files.c: $(wildcard bridge/openapi/*.json) bridge/embed.sh
+	@mkdir -p $(@D)
+	bridge/embed.sh openapi bridge/openapi.h $(filter %.json,$^) > $@
+
+$(OUT)/bridge/%_files.o: PKGS = $(BRIDGE_PKGS)
+$(OUT)/bridge/%_files.o: $(OUT)/bridge/%_files.c
+	$(CC) $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS)) -c $< -o $@
 
 # ---- tests -------------------------------------------------------------------------------
 

@@ -17,15 +17,19 @@
 #include "bridge/metric.h"
 #include "bridge/migrate.h"
 #include "bridge/mirror.h"
+#include "bridge/openapi.h"
 #include "bridge/plugin_stats.h"
 #include "bridge/presence_log.h"
 #include "bridge/pwhash.h"
 #include "bridge/refusals.h"
 #include "bridge/renewal.h"
 #include "bridge/roster.h"
+#include "bridge/routes.h"
 #include "bridge/scheduler.h"
 #include "bridge/traffic.h"
 #include "bridge/user.h"
+
+#include <stdlib.h>
 
 struct part {
 	const char *name;
@@ -80,6 +84,18 @@ static void stop_http_operators(struct app *app)
 {
 	http_free(app->http_operators);
 	app->http_operators = NULL;
+}
+
+static bool start_openapi(struct app *app, struct err *e)
+{
+	app->openapi = openapi_make(routes, routes_len, ROLLCALL_VERSION, e);
+	return app->openapi != NULL;
+}
+
+static void stop_openapi(struct app *app)
+{
+	free(app->openapi);
+	app->openapi = NULL;
 }
 
 static bool start_loop(struct app *app, struct err *e)
@@ -173,6 +189,7 @@ static const struct part parts[] = {
 	{"scheduler",      start_scheduler,      stop_scheduler     },
 	{"jobs",           start_jobs,
 	 stop_jobs						  }, /* ends them while those who asked for them still exist */
+	{"openapi",        start_openapi,        stop_openapi       },
 	{"http_operators", start_http_operators, stop_http_operators},
 	{"http",           start_http,           stop_http          }, /* last: serve only when whole */
 };

@@ -29,6 +29,7 @@ struct app {
 	struct events *events;               /* what changes, for those who listen */
 	struct inbox *inbox;                 /* MQTT messages to the parts above */
 	struct scheduler *scheduler;         /* what is done without being asked */
+	char *openapi;                       /* what GET /openapi.json says */
 	struct http *http_operators;         /* NULL: they are served with the rest */
 	struct http *http;                   /* last: serve only when whole */
 	struct err fatal;                    /* why it stops by itself; ERR_OK: it does not */

@@ -10,6 +10,8 @@ const struct route routes[] = {
 	{HTTP_GET,    "/healthz",                            SCOPE_OPEN,      rest_healthz         },
 	{HTTP_GET,    "/metrics",                            SCOPE_OPEN,      rest_prometheus      },
 
+	{HTTP_GET,    "/openapi.json",                       SCOPE_OPEN,      rest_openapi         },
+
 	{HTTP_POST,   "/auth/login",                         SCOPE_OPEN,      rest_login           },
 	{HTTP_GET,    "/auth/me",                            SCOPE_SIGNED_IN, rest_me              },
 	{HTTP_POST,   "/auth/logout",                        SCOPE_SESSION,   rest_logout          },

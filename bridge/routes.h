@@ -21,6 +21,9 @@ enum err_code rest_healthz(struct request *rq, struct err *e);
 /* rest_prometheus.c */
 enum err_code rest_prometheus(struct request *rq, struct err *e);
 
+/* rest_openapi.c */
+enum err_code rest_openapi(struct request *rq, struct err *e);
+
 /* rest_auth.c */
 enum err_code rest_login(struct request *rq, struct err *e);
 enum err_code rest_me(struct request *rq, struct err *e);

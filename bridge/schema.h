@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* schema.h - the migrations of schema/, as schema/embed.sh puts them into the program. */
+/* schema.h - the migrations of schema/, as bridge/embed.sh puts them into the program. */
 #pragma once
 
 #include <stddef.h>

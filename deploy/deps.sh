@@ -30,7 +30,7 @@ packages_of() {
 	run) echo mosquitto mariadb-server-core mariadb-client-core util-linux curl \
 		python3 python3-paho-mqtt ;;
 	test) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
-		python3-paho-mqtt python3-requests python3-pymysql python3-jwt mosquitto-clients \
+		python3-paho-mqtt python3-requests python3-pymysql python3-jwt python3-jsonschema mosquitto-clients \
 		libpaho-mqtt-dev valgrind curl ;;
 	lint) echo clang clang-format clang-tidy shellcheck python3-pyflakes ;;
 	brokers) echo debootstrap util-linux ;;

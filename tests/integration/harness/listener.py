@@ -8,6 +8,7 @@ import socket
 import threading
 from urllib.parse import urlencode, urlsplit
 
+from .openapi import document_of
 from .wait import wait_until
 
 
@@ -25,6 +26,7 @@ class Listener:
         headers = {"Authorization": rest.session.headers["Authorization"]}
         if last_event_id:
             headers["Last-Event-ID"] = last_event_id
+        self.document = document_of(rest.url)
         self.events, self.comments, self.ended = [], 0, threading.Event()
         self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
         self.connection.connect()
@@ -75,3 +77,5 @@ class Listener:
         self.thread.join()
         self.response.close()
         self.connection.close()
+        for event in self.events if self.document else []:
+            self.document.check_event(event.kind, event.data)

@@ -7,6 +7,7 @@ import requests
 
 from .bridge import ADMIN, ADMIN_PASSWORD
 from .identity import Identity
+from .openapi import document_of
 from .settings import SLOWNESS
 from .wait import wait_until
 
@@ -40,8 +41,13 @@ class Rest:
         self.session.close()
 
     def request(self, method, path, **options):
+        """The response, which is as documented or the test fails."""
         options.setdefault("timeout", 15 * SLOWNESS)
-        return self.session.request(method, self.url + path, **options)
+        response = self.session.request(method, self.url + path, **options)
+        document = document_of(self.url)
+        if document and not options.get("stream"):
+            document.check(response, options.get("json"))
+        return response
 
     def ok(self, method, path, status, **options):
         """The answer's JSON; fails unless it has that status."""
