@@ -33,7 +33,8 @@ pkg_libs   = $(shell pkg-config --libs $(1))
 
 PROTOCOL_PKGS := json-c libsodium
 PLUGIN_PKGS   := $(PROTOCOL_PKGS) lmdb libmosquitto
-BRIDGE_PKGS   := $(PROTOCOL_PKGS) libmosquitto libmicrohttpd libevent_core libevent_pthreads libjwt libmariadb
+BRIDGE_PKGS   := $(PROTOCOL_PKGS) libmosquitto libmicrohttpd gnutls libssl libevent_core \
+	libevent_pthreads libjwt libmariadb
 
 # ---- sources -----------------------------------------------------------------------------
 

@@ -22,10 +22,12 @@
 #include "bridge/presence_log.h"
 #include "bridge/pwhash.h"
 #include "bridge/refusals.h"
+#include "bridge/reload.h"
 #include "bridge/renewal.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
 #include "bridge/scheduler.h"
+#include "bridge/tls_server.h"
 #include "bridge/traffic.h"
 #include "bridge/user.h"
 
@@ -72,6 +74,18 @@ PART(inbox, inbox_new, inbox_free)
 PART(scheduler, scheduler_new, scheduler_free)
 PART(http, http_new, http_free)
 
+static bool start_certificate(struct app *app, struct err *e)
+{
+	return *app->config.tls_cert == '\0' ||
+	       tls_server_load(app->config.tls_cert, app->config.tls_key, e) == ERR_OK;
+}
+
+static void stop_certificate(struct app *app)
+{
+	(void)app;
+	tls_server_unload();
+}
+
 static bool start_http_operators(struct app *app, struct err *e)
 {
 	if (app->config.metrics_port == 0)
@@ -101,6 +115,8 @@ static void stop_openapi(struct app *app)
 static bool start_loop(struct app *app, struct err *e)
 {
 	app->loop = loop_new(e);
+	if (app->loop != NULL)
+		loop_on_hangup(app->loop, reload, app);
 	return app->loop != NULL;
 }
 
@@ -190,6 +206,7 @@ static const struct part parts[] = {
 	{"jobs",           start_jobs,
 	 stop_jobs						  }, /* ends them while those who asked for them still exist */
 	{"openapi",        start_openapi,        stop_openapi       },
+	{"certificate",    start_certificate,    stop_certificate   },
 	{"http_operators", start_http_operators, stop_http_operators},
 	{"http",           start_http,           stop_http          }, /* last: serve only when whole */
 };

@@ -7,6 +7,7 @@
 
 struct app {
 	struct config config;
+	const char *config_file; /* NULL: $ROLLCALL_CONFIG, or none */
 	struct loop *loop;
 	struct db_pool *db;
 	struct pwhash *pwhash;               /* the thread for passwords */

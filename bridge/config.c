@@ -49,7 +49,26 @@ static const struct option options[] = {
 	TEXT("METRICS_BIND", metrics_bind, "127.0.0.1", 1, 255, "address of that port"),
 	TEXT("TRUSTED_PROXIES", trusted_proxies, "", 0, 1024,
 	     "addresses and networks, with commas between them, whose X-Forwarded-For and "
-	     "X-Forwarded-Proto are believed"),
+	     "X-Forwarded-Proto are believed; and who may have any number of connections"),
+	TEXT("TLS_CERT", tls_cert, "", 0, 1024,
+	     "file with the certificate and its chain (PEM): with it, HTTP is served over TLS "
+	     "alone; read again on SIGHUP"),
+	TEXT("TLS_KEY", tls_key, "", 0, 1024, "file with that certificate's key (PEM)"),
+	INT("HSTS_SECONDS", hsts_s, "31536000", 0, 315360000,
+	    "how long a browser that came by TLS must not come without (a header; 0: none)"),
+	INT("HTTP_CONNECTIONS", http_connections, "4000", 10, 100000,
+	    "open HTTP connections; further ones wait until one is closed"),
+	INT("HTTP_CONNECTIONS_PER_ADDRESS", http_connections_per_address, "2000", 1, 100000,
+	    "of these, from one address or IPv6 network of 64 bits; further ones are closed at "
+	    "once"),
+	INT("HTTP_HEADER_SECONDS", http_header_s, "10", 1, 3600,
+	    "time for a TLS handshake and a request's header to come"),
+	INT("HTTP_BODY_SECONDS", http_body_s, "60", 1, 3600, "time for its body to come"),
+	INT("HTTP_ANSWER_SECONDS", http_answer_s, "60", 1, 3600,
+	    "time to read an answer, or a piece of a stream; more by 16 KiB a second from 1 "
+	    "MiB on"),
+	INT("HTTP_IDLE_SECONDS", http_idle_s, "60", 1, 3600,
+	    "time that a connection is kept open for the next request"),
 	TEXT("DB_SOCKET", db_socket, "", 0, 107,
 	     "MariaDB's Unix socket; takes precedence over the host"),
 	TEXT("DB_HOST", db_host, "127.0.0.1", 0, 255, "MariaDB's host"),
@@ -57,12 +76,25 @@ static const struct option options[] = {
 	TEXT("DB_NAME", db_name, "rollcall", 1, 64, "database"),
 	TEXT("DB_USER", db_user, "rollcall", 1, 128, "database user"),
 	SECRET("DB_PASSWORD", db_password, 0, "that user's password"),
+	TEXT("DB_TLS_CA", db_tls_ca, "", 0, 1024,
+	     "file with the CA of MariaDB's certificate (PEM): with it, the connection is "
+	     "encrypted and the host's name checked"),
+	TEXT("DB_TLS_CERT", db_tls_cert, "", 0, 1024,
+	     "file with a certificate to show to MariaDB (PEM)"),
+	TEXT("DB_TLS_KEY", db_tls_key, "", 0, 1024, "file with that certificate's key (PEM)"),
 	INT("DB_POOL", db_pool, "4", 1, 64, "database connections for requests"),
 	TEXT("BROKER_HOST", broker_host, "127.0.0.1", 1, 255, "Mosquitto's host"),
 	INT("BROKER_PORT", broker_port, "1883", 1, 65535, "Mosquitto's port"),
 	TEXT("BROKER_USER", broker_user, "rollcall-bridge", 1, 128,
 	     "MQTT user; one of the plugin's control_users"),
 	SECRET("BROKER_PASSWORD", broker_password, 0, "that user's password"),
+	TEXT("BROKER_TLS_CA", broker_tls_ca, "", 0, 1024,
+	     "file with the CA of Mosquitto's certificate (PEM): with it, the connections are "
+	     "encrypted and the host's name checked"),
+	TEXT("BROKER_TLS_CERT", broker_tls_cert, "", 0, 1024,
+	     "file with a certificate to show to Mosquitto (PEM)"),
+	TEXT("BROKER_TLS_KEY", broker_tls_key, "", 0, 1024,
+	     "file with that certificate's key (PEM)"),
 	SECRET("JWT_SECRET", jwt_secret, 32,
 	       "key that signs dashboard sessions; without one, sessions end with the process"),
 	INT("SESSION_HOURS", session_hours, "12", 1, 720, "life of a dashboard session"),
@@ -108,7 +140,10 @@ static const struct option options[] = {
 	INT("DIRECTORY_FORCE", directory_force, "0", 0, 1,
 	    "1: let a synchronisation drop more than half of the workers that the broker "
 	    "knows"),
-	TEXT("LOG_LEVEL", log_level, "info", 1, 8, "error, warn, info or debug"),
+	INT("CORE_DUMPS", core_dumps, "0", 0, 1,
+	    "1: a crash may leave an image of the memory, with all its secrets"),
+	TEXT("LOG_LEVEL", log_level, "info", 1, 8,
+	     "error, warn, info or debug; that of the file is read again on SIGHUP"),
 	TEXT("LOG_FORMAT", log_format, "text", 1, 8, "text or json"),
 };
 
@@ -288,6 +323,33 @@ static bool one_of(const char *value, const char *const words[])
 	return *words != NULL;
 }
 
+static bool are_both(const char *a, const char *b)
+{
+	return (*a == '\0') == (*b == '\0');
+}
+
+static enum err_code check_tls(const struct config *c, struct err *e)
+{
+	static const char text[] = "%s: a certificate and its key go together";
+
+	if (!are_both(c->tls_cert, c->tls_key))
+		return err_set(e, ERR_INVALID_REQUEST, text,
+			       "ROLLCALL_TLS_CERT, ROLLCALL_TLS_KEY");
+	if (!are_both(c->broker_tls_cert, c->broker_tls_key))
+		return err_set(e, ERR_INVALID_REQUEST, text,
+			       "ROLLCALL_BROKER_TLS_CERT, ROLLCALL_BROKER_TLS_KEY");
+	if (!are_both(c->db_tls_cert, c->db_tls_key))
+		return err_set(e, ERR_INVALID_REQUEST, text,
+			       "ROLLCALL_DB_TLS_CERT, ROLLCALL_DB_TLS_KEY");
+	if (*c->broker_tls_cert != '\0' && *c->broker_tls_ca == '\0')
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "ROLLCALL_BROKER_TLS_CA: is needed beside a certificate");
+	if (*c->db_tls_cert != '\0' && *c->db_tls_ca == '\0')
+		return err_set(e, ERR_INVALID_REQUEST,
+			       "ROLLCALL_DB_TLS_CA: is needed beside a certificate");
+	return ERR_OK;
+}
+
 /* What the table's numbers cannot say. */
 static enum err_code check(const struct config *config, struct err *e)
 {
@@ -309,7 +371,7 @@ static enum err_code check(const struct config *config, struct err *e)
 			       "ROLLCALL_TOPIC_ROOT: '%.40s' cannot be the root of the "
 			       "workers' topics",
 			       config->topic_root);
-	return ERR_OK;
+	return check_tls(config, e);
 }
 
 enum err_code config_load(struct config *config, const char *file, struct err *e)

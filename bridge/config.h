@@ -17,16 +17,24 @@ struct config {
 	char *http_bind;
 	int64_t http_port;
 	char *metrics_bind;
-	int64_t metrics_port;  /* 0: /metrics and /healthz are served with REST */
-	char *trusted_proxies; /* address.h */
-	char *db_socket;       /* "": by host and port */
+	int64_t metrics_port;     /* 0: /metrics and /healthz are served with REST */
+	char *trusted_proxies;    /* address.h */
+	char *tls_cert, *tls_key; /* files; "": http */
+	int64_t hsts_s;           /* 0: not said */
+	int64_t http_connections, http_connections_per_address;
+	/* Seconds for each step of a request (http_peers.h). */
+	int64_t http_header_s, http_body_s, http_answer_s, http_idle_s;
+	int64_t core_dumps;
+	char *db_socket; /* "": by host and port */
 	char *db_host;
 	int64_t db_port;
 	char *db_name, *db_user, *db_password;
-	int64_t db_pool; /* connections */
+	char *db_tls_ca, *db_tls_cert, *db_tls_key; /* files; no CA: no TLS */
+	int64_t db_pool;                            /* connections */
 	char *broker_host;
 	int64_t broker_port;
 	char *broker_user, *broker_password;
+	char *broker_tls_ca, *broker_tls_cert, *broker_tls_key; /* files; no CA: no TLS */
 	char *jwt_secret;
 	int64_t session_hours;
 	int64_t events_kept;

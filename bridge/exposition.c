@@ -18,6 +18,7 @@
 #include "bridge/roster.h"
 #include "bridge/routes.h"
 #include "bridge/tally.h"
+#include "bridge/tls_server.h"
 #include "bridge/traffic.h"
 
 /* Of all known workers, as GET /workers/status says it. */
@@ -109,6 +110,10 @@ static bool route_name(size_t route, const char **method, const char **pattern)
 static void expose_traffic(const struct app *app, struct prom *p)
 {
 	traffic_expose(app->traffic, route_name, p);
+	prom_gauge(
+		p, "rollcall_tls_certificate_not_after_seconds",
+		"When the certificate for https ends to be valid, Unix time; 0: there is none",
+		(double)tls_server_not_after_s());
 }
 
 static void expose_process(const struct app *app, struct prom *p)

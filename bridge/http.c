@@ -9,12 +9,14 @@
 
 #include "bridge/app.h"
 #include "bridge/catchup.h"
+#include "bridge/http_answer.h"
+#include "bridge/http_peers.h"
 #include "bridge/http_request.h"
 #include "bridge/listener.h"
 #include "bridge/loop.h"
+#include "bridge/tls_server.h"
 #include "protocol/log.h"
 
-#include <arpa/inet.h>
 #include <event2/event.h>
 #include <microhttpd.h>
 #include <stdio.h>
@@ -27,11 +29,9 @@
  * sends would see a reset connection instead of its 413. */
 #define DISCARD_MAX (64u * 1024 * 1024)
 
-#define CONNECTIONS_MAX 4000
-#define CONNECTION_TIMEOUT_S 60
 #define CONNECTION_MEMORY (96 * 1024)
 #define HEADER_MAX (16 * 1024)
-#define TIMEOUT_CHECK_MS 1000
+#define SWEEP_MS 1000
 #define DRAIN_MS 1500
 #define HOLD_POLL_MS 1
 
@@ -41,6 +41,7 @@ struct http {
 	struct MHD_Daemon *daemon;
 	struct event *ready;
 	struct timer *timer;
+	struct http_peers *peers;      /* all connections */
 	struct request_http *requests; /* all that have a connection */
 	bool held; /* requests wait until the bridge has caught up with the broker */
 	bool stopping;
@@ -72,12 +73,13 @@ static void turn(struct http *http)
 		return;
 	}
 	MHD_run(http->daemon);
-	/* Connections time out once a second at the earliest; only work that is left is urgent.
+	http_peers_sweep(http->peers);
+	/* Connections are late once a second at the earliest; only work that is left is urgent.
 	 */
 	if (MHD_get_timeout(http->daemon, &ms) == MHD_YES && ms == 0)
 		timer_once(http->timer, 0);
 	else
-		timer_once(http->timer, TIMEOUT_CHECK_MS);
+		timer_once(http->timer, SWEEP_MS);
 }
 
 static void on_ready(evutil_socket_t fd, short what, void *arg)
@@ -90,6 +92,56 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 static void on_timer(void *arg)
 {
 	turn(arg);
+}
+
+/* ---- one connection -----------------------------------------------------------------------
+ */
+
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *from, socklen_t len)
+{
+	struct http *http = cls;
+
+	(void)len;
+	return http_peers_may(http->peers, from) ? MHD_YES : MHD_NO;
+}
+
+static const struct sockaddr *address_of(struct MHD_Connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	return info != NULL ? info->client_addr : NULL;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+			  enum MHD_ConnectionNotificationCode what)
+{
+	const union MHD_ConnectionInfo *info;
+	struct http *http = cls;
+
+	if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+		http_peer_free(*context);
+		*context = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info != NULL)
+		*context = http_peer_new(http->peers, address_of(connection), info->connect_fd);
+}
+
+static void step(struct MHD_Connection *connection, enum http_step to, size_t bytes)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	if (info != NULL && info->socket_context != NULL)
+		http_peer_step(info->socket_context, to, bytes);
+}
+
+void http_step(struct request_http *rh, enum http_step to, size_t bytes)
+{
+	if (rh->connection != NULL)
+		step(rh->connection, to, bytes);
 }
 
 /* ---- one request --------------------------------------------------------------------------
@@ -124,6 +176,7 @@ static void *on_target(void *cls, const char *target, struct MHD_Connection *con
 	rh->connection = connection;
 	rh->serves = http->serves;
 	list_add(http, rh);
+	http_step(rh, HTTP_STEP_HEADER, 0);
 	return rh;
 }
 
@@ -133,8 +186,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 	struct request_http *rh = *con_cls;
 
 	(void)cls;
-	(void)connection;
 	(void)why;
+	step(connection, HTTP_STEP_IDLE, 0);
 	if (rh == NULL)
 		return;
 	*con_cls = NULL;
@@ -147,21 +200,9 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
 
 static void set_peer(struct request_http *rh)
 {
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(rh->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *addr = info != NULL ? info->client_addr : NULL;
-
 	rh->rq.secure =
 		MHD_get_connection_info(rh->connection, MHD_CONNECTION_INFO_PROTOCOL) != NULL;
-	if (addr == NULL)
-		return;
-	if (addr->sa_family == AF_INET)
-		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)addr)->sin_addr,
-			  rh->rq.address, sizeof(rh->rq.address));
-	else if (addr->sa_family == AF_INET6)
-		inet_ntop(AF_INET6,
-			  &((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr,
-			  rh->rq.address, sizeof(rh->rq.address));
+	http_address(address_of(rh->connection), rh->rq.address);
 }
 
 static enum MHD_Result add_size(void *cls, enum MHD_ValueKind kind, const char *key,
@@ -183,6 +224,7 @@ static bool begin(struct request_http *rh, const char *method)
 	unsigned long long body_len;
 
 	rh->phase = REQUEST_READING;
+	http_step(rh, HTTP_STEP_BODY, 0);
 	/* The method's text dies with the connection, the request may outlive it. */
 	snprintf(rh->method_text, sizeof(rh->method_text), "%s", method);
 	set_peer(rh);
@@ -208,67 +250,6 @@ static bool take_body(struct request_http *rh, const char *data, size_t len)
 	return rh->upload_len <= DISCARD_MAX;
 }
 
-static void add_headers(struct MHD_Response *response, const struct request_http *rh)
-{
-	MHD_add_response_header(response, "X-Request-Id", rh->rq.id);
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	for (size_t i = 0; i < rh->headers_len; i++)
-		MHD_add_response_header(response, rh->headers[i].name, rh->headers[i].value);
-}
-
-static struct MHD_Response *make_response(struct request_http *rh)
-{
-	struct MHD_Response *response;
-	size_t len = 0;
-	char *data;
-
-	if (rh->stream != NULL) {
-		response = stream_response(rh->stream);
-		if (response != NULL)
-			rh->stream = NULL;
-		return response;
-	}
-	data = buf_take(&rh->answer, &len);
-	response = MHD_create_response_from_buffer(
-		len, data, data != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
-	if (response == NULL)
-		free(data);
-	return response;
-}
-
-static enum MHD_Result send_answer(struct request_http *rh)
-{
-	struct MHD_Response *response = make_response(rh);
-	enum MHD_Result queued;
-
-	if (response == NULL)
-		return MHD_NO;
-	add_headers(response, rh);
-	queued = MHD_queue_response(rh->connection, rh->status, response);
-	MHD_destroy_response(response);
-	return queued;
-}
-
-/* The handler still waits, but the bridge stops: its answer, when it comes, will find nobody.
- */
-static enum MHD_Result send_goodbye(struct request_http *rh)
-{
-	static char text[] = "{\"success\":false,\"error\":{\"code\":\"DATABASE_UNAVAILABLE\","
-			     "\"message\":\"the bridge is stopping\"}}";
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
-	enum MHD_Result queued;
-
-	if (response == NULL)
-		return MHD_NO;
-	MHD_add_response_header(response, "Content-Type", "application/json");
-	MHD_add_response_header(response, "X-Request-Id", rh->rq.id);
-	queued = MHD_queue_response(rh->connection, MHD_HTTP_SERVICE_UNAVAILABLE, response);
-	MHD_destroy_response(response);
-	return queued;
-}
-
 bool http_attended(const struct request_http *rh)
 {
 	return rh->connection != NULL;
@@ -283,6 +264,7 @@ void http_suspend(struct request_http *rh)
 {
 	MHD_suspend_connection(rh->connection);
 	rh->suspended = true;
+	http_step(rh, HTTP_STEP_NONE, 0);
 }
 
 void http_resume(struct request_http *rh)
@@ -290,6 +272,7 @@ void http_resume(struct request_http *rh)
 	if (!rh->suspended)
 		return;
 	rh->suspended = false;
+	http_step(rh, HTTP_STEP_ANSWER, 0);
 	MHD_resume_connection(rh->connection);
 	timer_once(rh->server->timer, 0);
 }
@@ -300,10 +283,10 @@ static enum MHD_Result handle(struct request_http *rh)
 	/* A connection that was kept open may bring another question in the last turns. It must
 	 * not sleep: nobody would wake it before the end. */
 	if (http_stopping(rh))
-		return send_goodbye(rh);
+		return http_answer_goodbye(rh);
 	request_handle(rh);
 	if (rh->phase == REQUEST_ANSWERED)
-		return send_answer(rh);
+		return http_answer_send(rh);
 	http_suspend(rh);
 	return MHD_YES;
 }
@@ -329,8 +312,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		return goes_on ? MHD_YES : MHD_NO;
 	}
 	if (rh->phase == REQUEST_ANSWERED)
-		return send_answer(rh);
-	return rh->phase == REQUEST_HANDLING ? send_goodbye(rh) : handle(rh);
+		return http_answer_send(rh);
+	return rh->phase == REQUEST_HANDLING ? http_answer_goodbye(rh) : handle(rh);
 }
 
 void http_answered(struct request_http *rh)
@@ -388,18 +371,41 @@ static void on_log(void *cls, const char *fmt, va_list args)
 	log_debug("http", "%s", text);
 }
 
+/* The end of the options, and TLS where there is a certificate. */
+static void tls_options(const struct config *config, unsigned *flags,
+			struct MHD_OptionItem options[3])
+{
+	static char priorities[] = TLS_SERVER_PRIORITIES;
+	gnutls_certificate_retrieve_function2 *pick = tls_server_pick;
+
+	options[0] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+	if (*config->tls_cert == '\0')
+		return;
+	*flags |= MHD_USE_TLS;
+	options[2] = options[0];
+	options[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, priorities};
+	options[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_CERT_CALLBACK, 0, NULL};
+	/* It is handed over as a pointer to data, which C does not let a function be. */
+	memcpy(&options[1].ptr_value, &pick, sizeof(pick));
+}
+
 static bool start_daemon(struct http *http, int listener)
 {
+	const struct config *config = &http->app->config;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	const union MHD_DaemonInfo *info;
+	struct MHD_OptionItem tls[3];
 
+	tls_options(config, &flags, tls);
+	/* No timeout of libmicrohttpd's: http_peers.c has the time of every step. */
 	http->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-		on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_URI_LOG_CALLBACK, on_target,
-		http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
-		MHD_OPTION_CONNECTION_LIMIT, listener_room(CONNECTIONS_MAX),
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_END);
+		flags, 0, on_accept, http, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+		NULL, MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_URI_LOG_CALLBACK,
+		on_target, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_LIMIT,
+		listener_room((unsigned)config->http_connections),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_ARRAY,
+		tls, MHD_OPTION_END);
 	if (http->daemon == NULL)
 		return false;
 	info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -423,14 +429,16 @@ static struct http *serve(struct app *app, enum http_serves serves, const char *
 	}
 	http->app = app;
 	http->serves = serves;
-	listener = listener_open(address, port, e);
+	http->peers = http_peers_new(&app->config, app->traffic, e);
+	listener = http->peers != NULL ? listener_open(address, port, e) : -1;
 	if (listener < 0) {
-		free(http);
+		http_free(http);
 		return NULL;
 	}
 	if (start_daemon(http, listener)) {
 		timer_once(http->timer, 0);
-		log_info("http", "listening on %s port %d", address, (int)port);
+		log_info("http", "listening on %s port %d%s", address, (int)port,
+			 *app->config.tls_cert != '\0' ? " with TLS" : "");
 		return http;
 	}
 	err_set(e, ERR_INTERNAL, "cannot start the HTTP server");
@@ -518,5 +526,6 @@ void http_free(struct http *http)
 	if (http->ready != NULL)
 		event_free(http->ready);
 	timer_free(http->timer);
+	http_peers_free(http->peers);
 	free(http);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "bridge/http.h"
+#include "bridge/http_peers.h"
 #include "bridge/router.h"
 #include "protocol/log.h"
 
@@ -81,6 +82,9 @@ bool http_attended(const struct request_http *rh);
 void http_suspend(struct request_http *rh);
 void http_resume(struct request_http *rh); /* nothing happens for one that does not wait */
 bool http_stopping(const struct request_http *rh);
+
+/* http.c's: what the request's connection is waited for from now on. */
+void http_step(struct request_http *rh, enum http_step to, size_t bytes);
 
 /* http.c's: the answer is complete; sends it as soon as the connection is ready for it. */
 void http_answered(struct request_http *rh);

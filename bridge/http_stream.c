@@ -35,6 +35,8 @@ static ssize_t take(struct stream *s, char *out, size_t max)
 {
 	const size_t left = s->bytes.len - s->taken, n = left < max ? left : max;
 
+	/* Asked for the next bytes, so the last ones have been read. */
+	http_step(s->rh, HTTP_STEP_ANSWER, 0);
 	memcpy(out, s->bytes.data + s->taken, n);
 	s->taken += n;
 	if (s->taken == s->bytes.len) {

@@ -13,7 +13,9 @@
 
 struct loop {
 	struct event_base *base;
-	struct event *wake, *sigint, *sigterm;
+	struct event *wake, *sigint, *sigterm, *sighup;
+	loop_f hangup;
+	void *hangup_arg;
 	int wake_fd;
 	pthread_mutex_t lock; /* guards the posts */
 	struct loop_post *first, *last;
@@ -64,6 +66,16 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
 	loop_stop(arg);
 }
 
+static void on_hangup(evutil_socket_t fd, short what, void *arg)
+{
+	const struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	if (loop->hangup != NULL)
+		loop->hangup(loop->hangup_arg);
+}
+
 static void wake(struct loop *loop)
 {
 	const uint64_t one = 1;
@@ -78,9 +90,11 @@ static bool watch(struct loop *loop)
 	loop->wake = event_new(loop->base, loop->wake_fd, EV_READ | EV_PERSIST, on_wake, loop);
 	loop->sigint = evsignal_new(loop->base, SIGINT, on_signal, loop);
 	loop->sigterm = evsignal_new(loop->base, SIGTERM, on_signal, loop);
+	loop->sighup = evsignal_new(loop->base, SIGHUP, on_hangup, loop);
 	return loop->wake != NULL && loop->sigint != NULL && loop->sigterm != NULL &&
-	       event_add(loop->wake, NULL) == 0 && event_add(loop->sigint, NULL) == 0 &&
-	       event_add(loop->sigterm, NULL) == 0;
+	       loop->sighup != NULL && event_add(loop->wake, NULL) == 0 &&
+	       event_add(loop->sigint, NULL) == 0 && event_add(loop->sigterm, NULL) == 0 &&
+	       event_add(loop->sighup, NULL) == 0;
 }
 
 struct loop *loop_new(struct err *e)
@@ -131,6 +145,7 @@ void loop_free(struct loop *loop)
 	free_event(loop->wake);
 	free_event(loop->sigint);
 	free_event(loop->sigterm);
+	free_event(loop->sighup);
 	if (loop->base != NULL)
 		event_base_free(loop->base);
 	if (loop->wake_fd >= 0)
@@ -160,6 +175,12 @@ void loop_linger(struct loop *loop, bool (*busy)(void *arg), void *arg, int64_t 
 	while (busy(arg) && clock_mono_us() < end_us &&
 	       event_base_loop(loop->base, EVLOOP_ONCE) >= 0)
 		;
+}
+
+void loop_on_hangup(struct loop *loop, loop_f fn, void *arg)
+{
+	loop->hangup = fn;
+	loop->hangup_arg = arg;
 }
 
 void loop_stop(struct loop *loop)

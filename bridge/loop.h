@@ -30,6 +30,9 @@ struct event_base *loop_base(struct loop *loop);
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
+/* Calls fn(arg) for each SIGHUP, which is without effect before this. */
+void loop_on_hangup(struct loop *loop, loop_f fn, void *arg);
+
 /* After loop_run(): turns on while busy(arg), for max_ms at most, so that what is under way can
  * come to its end. */
 void loop_linger(struct loop *loop, bool (*busy)(void *arg), void *arg, int64_t max_ms);

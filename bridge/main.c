@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #define TEXT_MAX (1024 * 1024)
@@ -81,9 +82,9 @@ static void raise_open_files(void)
 		log_warn("main", "cannot raise the number of open files");
 }
 
-static int serve(const struct config *config)
+static int serve(const struct config *config, const char *file)
 {
-	struct app app = {.config = *config};
+	struct app app = {.config = *config, .config_file = file};
 	struct err e = {0};
 
 	raise_open_files();
@@ -133,12 +134,25 @@ static int run(const struct config *config, const struct arguments *args)
 	if (args->words_len > 1)
 		return usage();
 	if (strcmp(command, "serve") == 0)
-		return serve(config);
+		return serve(config, args->config_file);
 	if (strcmp(command, "migrate") == 0)
 		return migrate_only(config);
 	if (strcmp(command, "--check-config") == 0)
 		return check_config(config);
 	return usage();
+}
+
+/* The limit alone would not do: a core_pattern that is a pipe gets its image in spite of it.
+ * That the process is not dumpable also keeps other processes of its account from tracing it.
+ */
+static void forbid_dumps(const struct config *config)
+{
+	const struct rlimit none = {0, 0};
+
+	if (config->core_dumps != 0)
+		return;
+	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+		log_warn("main", "cannot forbid core dumps");
 }
 
 /* Without a secret of the installation, one that lasts as long as the process. */
@@ -166,6 +180,7 @@ static int configured(struct config *config, const struct arguments *args)
 	if (config_load(config, args->config_file, &e) != ERR_OK)
 		return fail(&e);
 	logging_start(config);
+	forbid_dumps(config);
 	if (*config->jwt_secret == '\0' && args->words_len == 0)
 		log_warn("main", "ROLLCALL_JWT_SECRET is not set: dashboard sessions end with "
 				 "this process");

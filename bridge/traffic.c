@@ -17,7 +17,24 @@ struct line {
 
 struct traffic {
 	struct line lines[ROUTES_MAX];
+	int64_t connections;
+	uint64_t refused, late[HTTP_STEPS];
 };
+
+void traffic_connected(struct traffic *t, int change)
+{
+	t->connections += change;
+}
+
+void traffic_refused(struct traffic *t)
+{
+	t->refused++;
+}
+
+void traffic_late(struct traffic *t, enum http_step step)
+{
+	t->late[step]++;
+}
 
 void traffic_answered(struct traffic *t, size_t route, unsigned status, int64_t us)
 {
@@ -60,11 +77,28 @@ static void expose_counts(const struct traffic *t, traffic_name_f name, struct p
 		}
 }
 
+static void expose_connections(const struct traffic *t, struct prom *p)
+{
+	static const char *const names[] = {[HTTP_STEP_IDLE] = "idle",
+					    [HTTP_STEP_HEADER] = "header",
+					    [HTTP_STEP_BODY] = "body",
+					    [HTTP_STEP_ANSWER] = "answer"};
+
+	prom_gauge(p, "rollcall_http_connections", "Open connections", (double)t->connections);
+	prom_counter(p, "rollcall_http_connections_refused_total",
+		     "Connections of an address that has as many as it may", t->refused);
+	prom_family(p, "rollcall_http_connections_late_total", PROM_COUNTER,
+		    "Connections cut off because a step took too long");
+	for (size_t i = HTTP_STEP_IDLE; i < HTTP_STEPS; i++)
+		prom_count(p, LABELS({"step", names[i]}), t->late[i]);
+}
+
 void traffic_expose(const struct traffic *t, traffic_name_f name, struct prom *p)
 {
 	const char *method, *pattern;
 
 	expose_counts(t, name, p);
+	expose_connections(t, p);
 	prom_family(p, "rollcall_http_request_duration_seconds", PROM_HISTOGRAM,
 		    "From the request line to the answer, with what it waited for");
 	for (size_t r = 0; r < ROUTES_MAX; r++) {

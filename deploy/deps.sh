@@ -18,20 +18,20 @@ readonly POLICY=/usr/sbin/policy-rc.d
 readonly POLICY_SAVED=/usr/sbin/policy-rc.d.before-rollcall
 readonly POLICY_MARK="Rollcall's deps.sh is installing packages"
 # Those that the packages below bring along, as dependencies too.
-readonly SERVICES=(mosquitto mariadb)
+readonly SERVICES=(mosquitto mariadb haproxy)
 readonly LOCK=/run/lock/rollcall-deps.lock
 
 packages_of() {
 	case $1 in
 	# Mosquitto 2.1's own headers include cJSON's.
 	build) echo gcc libc6-dev make pkg-config libmosquitto-dev mosquitto-dev libcjson-dev \
-		liblmdb-dev libjson-c-dev libsodium-dev libmicrohttpd-dev libevent-dev libjwt-dev \
-		libmariadb-dev ;;
+		liblmdb-dev libjson-c-dev libsodium-dev libmicrohttpd-dev libgnutls28-dev libssl-dev \
+		libevent-dev libjwt-dev libmariadb-dev ;;
 	run) echo mosquitto mariadb-server-core mariadb-client-core util-linux curl \
 		python3 python3-paho-mqtt ;;
 	test) echo libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-pytest-timeout \
 		python3-paho-mqtt python3-requests python3-pymysql python3-jwt python3-jsonschema mosquitto-clients \
-		libpaho-mqtt-dev valgrind curl ;;
+		libpaho-mqtt-dev valgrind curl openssl haproxy ;;
 	lint) echo clang clang-format clang-tidy shellcheck python3-pyflakes ;;
 	brokers) echo debootstrap util-linux ;;
 	node) echo nodejs npm ;;

@@ -2,6 +2,7 @@
 #include "protocol/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +16,7 @@ static void stderr_sink(enum log_level level, const char *subsystem, const char 
 }
 
 static log_sink_f sink = stderr_sink;
-static enum log_level threshold = LOG_LEVEL_INFO;
+static atomic_int threshold = LOG_LEVEL_INFO; /* may change while threads log */
 
 static _Thread_local struct log_cause current;
 
@@ -36,12 +37,12 @@ void log_set_sink(log_sink_f new_sink)
 
 void log_set_level(enum log_level level)
 {
-	threshold = level;
+	atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
 }
 
 bool log_enabled(enum log_level level)
 {
-	return level <= threshold;
+	return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
 bool log_level_parse(const char *text, enum log_level *level)
@@ -64,7 +65,7 @@ void log_at(enum log_level level, const char *subsystem, const char *fmt, ...)
 	char text[LINE_MAX_BYTES];
 	va_list args;
 
-	if (level > threshold)
+	if (!log_enabled(level))
 		return;
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);

@@ -10,6 +10,7 @@ import pytest
 
 from harness.database import DatabaseServer
 from harness.disk import SmallDisk
+from harness.pki import Authority
 from harness.process import Process
 from harness.settings import SLOWNESS, VALGRIND, Built
 from harness.site import Hall, Site
@@ -81,6 +82,11 @@ def new_directory(scratch):
         path.mkdir()
         return path
     return make
+
+
+@pytest.fixture(scope="session")
+def authority(new_directory):
+    return Authority(new_directory("ca"))
 
 
 @pytest.fixture(scope="session")

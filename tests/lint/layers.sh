@@ -85,10 +85,12 @@ forbid protocol '^(sys/socket|sys/epoll|pthread|threads|sys/select|poll)\.h$' \
 # Foreign libraries stay in their modules.
 only plugin '^(mosquitto|mqtt_protocol|plugin/broker_api)' broker_api plugin events publish
 only plugin '^lmdb\.h$' store_lmdb
-only bridge '^microhttpd\.h$' http http_server.h http_request.h http_stream request respond
+only bridge '^microhttpd\.h$' http http_server.h http_request.h http_stream http_answer.c http_answer.h request respond
 only bridge '^(mysql|mariadb)' db stmt stmt_bulk stmt_state migrate db_connection db_pool
 only bridge '^mosquitto' broker
 only bridge '^jwt\.h$' jwt
+only bridge '^gnutls' tls_server
+only bridge '^openssl' tls_client
 only bridge '^event2?/' loop http broker
 
 # Inside the plugin: the broker's structs stop in the first layer, storage is at the bottom.
@@ -104,7 +106,7 @@ layers plugin 'plugin|broker_api' \
 # Inside the bridge: a request goes down these lines, and its answer comes back by return.
 layers bridge 'app|http|http_stream|router|routes' \
 	'main|user_command' \
-	'app' \
+	'app|reload' \
 	'http[a-z_]*|request|respond|listener' \
 	'router|routes' \
 	'rest_[a-z]*|health|exposition' \
@@ -116,7 +118,7 @@ layers bridge 'app|http|http_stream|router|routes' \
 	'store_[a-z_]*|token_life|roster|roster_sync|migrate|directory_entry' \
 	'stmt[a-z_]*' \
 	'db|db_[a-z]*' \
-	'loop|resolve|epoch|config|openapi|jwt|url|tally|logging|cursor|login_limit|pwhash|address|audit_limit|scope|metric_report|metric_scan|metric_queue|metric_news|metric_days|mqtt_packet|command_result|schema|lag|latency|prom|traffic|process|event_log|heartbeat'
+	'loop|resolve|epoch|config|openapi|jwt|url|tally|logging|cursor|login_limit|pwhash|address|audit_limit|scope|metric_report|metric_scan|metric_queue|metric_news|metric_days|mqtt_packet|command_result|schema|lag|latency|prom|traffic|process|event_log|heartbeat|tls_[a-z]*'
 
 [ $wrong = 0 ] && echo "layers: all arrows point down"
 exit $wrong

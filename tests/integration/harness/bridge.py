@@ -15,9 +15,12 @@ ADMIN, ADMIN_PASSWORD = "admin", "first administrator's password"
 
 
 class Bridge:
-    def __init__(self, directory, broker, database, name="bridge", **environment):
+    def __init__(self, directory, broker, database, name="bridge", ca=None, **environment):
+        """`ca`: the authority's certificate that clients check the bridge's by, if it has one."""
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.ca = ca
+        scheme = "https" if "ROLLCALL_TLS_CERT" in environment else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.environment = {
             "ROLLCALL_HTTP_BIND": "127.0.0.1", "ROLLCALL_HTTP_PORT": str(self.port),
             "ROLLCALL_DB_SOCKET": database.server.socket, "ROLLCALL_DB_NAME": database.name,
@@ -43,7 +46,8 @@ class Bridge:
         """The route's status, None while nobody answers."""
         self.process.must_be_alive()
         try:
-            return requests.get(self.url + path, timeout=5 * SLOWNESS).status_code
+            return requests.get(self.url + path, timeout=5 * SLOWNESS,
+                                verify=self.ca or True).status_code
         except requests.ConnectionError:
             return None
 

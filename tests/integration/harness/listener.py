@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import json
 import socket
+import ssl
 import threading
 from urllib.parse import urlencode, urlsplit
 
@@ -28,7 +29,12 @@ class Listener:
             headers["Last-Event-ID"] = last_event_id
         self.document = document_of(rest.url)
         self.events, self.comments, self.ended = [], 0, threading.Event()
-        self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
+        if url.scheme == "https":
+            self.connection = http.client.HTTPSConnection(
+                url.hostname, url.port, timeout=60,
+                context=ssl.create_default_context(cafile=rest.session.verify))
+        else:
+            self.connection = http.client.HTTPConnection(url.hostname, url.port, timeout=60)
         self.connection.connect()
         self.sock = self.connection.sock
         self.connection.request("GET", "/events?" + urlencode(query, doseq=True), headers=headers)

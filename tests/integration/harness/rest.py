@@ -15,10 +15,12 @@ _names = itertools.count(1)
 
 
 class Rest:
-    def __init__(self, url):
+    def __init__(self, url, ca=None):
+        """`ca`: the file of the authority that a server's certificate must come from."""
         self.url = url
         self.session = requests.Session()
         self.session.trust_env = False
+        self.session.verify = ca or True
 
     def login(self, username=ADMIN, password=ADMIN_PASSWORD):
         answer = self.ok("POST", "/auth/login", 200,
@@ -30,7 +32,7 @@ class Rest:
 
     def twin(self):
         """The same user on a connection of its own, for another thread."""
-        twin = Rest(self.url)
+        twin = Rest(self.url, self.session.verify)
         twin.session.headers.update(self.session.headers)
         return twin
 

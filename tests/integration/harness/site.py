@@ -72,7 +72,7 @@ class Site(Party):
         self.bridge = Bridge(directory, self.broker, self.database, **(bridge_environment or {}))
         self.broker.start()
         self.bridge.start()
-        self.rest = Rest(self.bridge.url).login()
+        self.rest = Rest(self.bridge.url, self.bridge.ca).login()
 
     def online(self, protocol="ws-5", identity=None, session=None, **options):
         identity = identity or self.rest.register()
