@@ -72,7 +72,8 @@ void watch_cursor_print(const struct watch_cursor *cursor, char out[CURSOR_TEXT_
 {
 	char plain[EVENT_INSTANCE_MAX + 32];
 
-	snprintf(plain, sizeof(plain), "w2 %" PRIu64 " %s", cursor->n, cursor->instance);
+	snprintf(plain, sizeof(plain), "%c2 %" PRIu64 " %s", cursor->unknown ? 'u' : 'w',
+		 cursor->n, cursor->instance);
 	encode(plain, out);
 }
 
@@ -80,7 +81,10 @@ bool watch_cursor_parse(const char *text, struct watch_cursor *out)
 {
 	char plain[EVENT_INSTANCE_MAX + 64], *instance;
 
-	if (!decode(text, "w2 ", plain, sizeof(plain)) || plain[3] < '0' || plain[3] > '9')
+	out->unknown = decode(text, "u2 ", plain, sizeof(plain));
+	if (!out->unknown && !decode(text, "w2 ", plain, sizeof(plain)))
+		return false;
+	if (plain[3] < '0' || plain[3] > '9')
 		return false;
 	errno = 0;
 	out->n = strtoumax(plain + 3, &instance, 10);

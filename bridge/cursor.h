@@ -31,6 +31,7 @@ bool audit_cursor_parse(const char *text, struct audit_cursor *out);
 struct watch_cursor {
 	char instance[EVENT_INSTANCE_MAX + 1];
 	uint64_t n;
+	bool unknown; /* the answer calls states unknown */
 };
 
 void watch_cursor_print(const struct watch_cursor *cursor, char out[CURSOR_TEXT_SIZE]);

@@ -117,7 +117,10 @@ static void check_health(struct events *ev)
 
 static void on_hearing(void *arg)
 {
-	check_health(arg);
+	struct events *ev = arg;
+
+	check_health(ev);
+	event_listeners_hear(ev->listeners, events_known(ev));
 }
 
 static void on_check(void *arg)
@@ -125,6 +128,7 @@ static void on_check(void *arg)
 	struct events *ev = arg;
 
 	check_health(ev);
+	event_listeners_hear(ev->listeners, events_known(ev));
 	event_listeners_check(ev->listeners);
 }
 
@@ -268,17 +272,28 @@ static void on_command(void *arg, const struct worker_id *worker, const struct c
 
 /* ---- cursors ----------------------------------------------------------------------------- */
 
-void events_cursor_at(const struct events *ev, uint64_t n, char out[CURSOR_TEXT_SIZE])
+bool events_known(const struct events *ev)
 {
-	struct watch_cursor cursor = {.n = n};
+	return mirror_hears(ev->app->mirror);
+}
+
+void events_cursor_at(const struct events *ev, uint64_t n, bool unknown,
+		      char out[CURSOR_TEXT_SIZE])
+{
+	struct watch_cursor cursor = {.n = n, .unknown = unknown};
 
 	memcpy(cursor.instance, ev->instance, sizeof(cursor.instance));
 	watch_cursor_print(&cursor, out);
 }
 
-void events_cursor(const struct events *ev, char out[CURSOR_TEXT_SIZE])
+void events_cursor(struct events *ev, char out[CURSOR_TEXT_SIZE])
 {
-	events_cursor_at(ev, event_log_newest(ev->log), out);
+	const bool unknown = !events_known(ev);
+
+	/* A reader can notice a silence before the mirror's own timer does. */
+	if (unknown)
+		event_listeners_hear(ev->listeners, false);
+	events_cursor_at(ev, event_log_newest(ev->log), unknown, out);
 }
 
 uint64_t events_newest(const struct events *ev)
@@ -286,15 +301,10 @@ uint64_t events_newest(const struct events *ev)
 	return event_log_newest(ev->log);
 }
 
-bool events_resume(const struct events *ev, const char *text, uint64_t *n)
+bool events_resume(const struct events *ev, const char *text, struct watch_cursor *out)
 {
-	struct watch_cursor cursor;
-
-	if (!watch_cursor_parse(text, &cursor) || strcmp(cursor.instance, ev->instance) != 0 ||
-	    cursor.n > event_log_newest(ev->log) || cursor.n + 1 < event_log_oldest(ev->log))
-		return false;
-	*n = cursor.n;
-	return true;
+	return watch_cursor_parse(text, out) && strcmp(out->instance, ev->instance) == 0 &&
+	       out->n <= event_log_newest(ev->log) && out->n + 1 >= event_log_oldest(ev->log);
 }
 
 struct event_listeners *events_listeners(struct events *ev)

@@ -8,7 +8,8 @@
  * most five `metrics` events a second, each with its latest report.
  *
  * A cursor of another process, or of events that the log no longer has, cannot be resumed: the
- * listener is told so (`reset`) and has to list again. Thread: loop.
+ * listener is told so (`reset`) and has to list again. So has who listed while states were
+ * unknown, as soon as they are known: that they are is no change of any worker. Thread: loop.
  */
 #pragma once
 
@@ -29,7 +30,7 @@ struct events *events_new(struct app *app, struct err *e) MUST_CHECK;
 void events_free(struct events *events); /* NULL is fine; all listeners have left */
 
 /* Where the stream is now: what an answer that is made now contains. */
-void events_cursor(const struct events *events, char out[CURSOR_TEXT_SIZE]);
+void events_cursor(struct events *events, char out[CURSOR_TEXT_SIZE]);
 
 struct event_filter {
 	unsigned types; /* 1u << enum event_type */

@@ -20,6 +20,8 @@ struct event_listener {
 	struct event_filter filter;
 	uint64_t n; /* of the last event that it has, or does not want */
 	bool greeting_due, reset_due, sign_due;
+	bool unknown;       /* it may have listed unknown states: a reset once they are known */
+	bool relists;       /* it was told to, and nobody knows when it does */
 	int64_t written_us; /* when something was last written for it */
 	struct event_client client;
 };
@@ -86,7 +88,7 @@ static void write_event(const struct event_listener *l, struct buf *out, const c
 {
 	char cursor[CURSOR_TEXT_SIZE];
 
-	events_cursor_at(l->all->events, l->n, cursor);
+	events_cursor_at(l->all->events, l->n, l->unknown, cursor);
 	buf_printf(out, "id: %s\nevent: %s\ndata: ", cursor, name);
 	buf_add(out, json, len);
 	buf_add_str(out, "\n\n");
@@ -112,7 +114,8 @@ static void write_greeting(const struct event_listener *l, struct buf *out)
 
 static void write_reset(const struct event_listener *l, struct buf *out)
 {
-	static const char text[] = "{\"message\":\"events were missed: list again\"}";
+	static const char text[] =
+		"{\"message\":\"events were missed, or states unknown: list again\"}";
 
 	write_event(l, out, "reset", text, sizeof(text) - 1);
 }
@@ -131,8 +134,10 @@ void event_listener_read(struct event_listener *l, struct buf *out)
 {
 	if (l->greeting_due)
 		write_greeting(l, out);
-	if (l->reset_due)
+	if (l->reset_due) {
 		write_reset(l, out);
+		l->relists = true;
+	}
 	write_events(l, out);
 	if (l->sign_due && out->len == 0)
 		buf_add_str(out, ": still here\n\n");
@@ -179,7 +184,40 @@ void event_listeners_lose(struct event_listeners *all)
 		l->reset_due = true;
 }
 
+void event_listeners_hear(struct event_listeners *all, bool known)
+{
+	struct event_listener *l, *next;
+
+	for (l = all->first; l != NULL; l = next) {
+		next = l->next;
+		if (!known) {
+			l->unknown = l->unknown || l->relists;
+		} else if (l->unknown) {
+			l->unknown = false;
+			l->reset_due = true;
+			l->client.wake(l->client.arg);
+		}
+	}
+}
+
 /* ---- one of them ------------------------------------------------------------------------- */
+
+static void resume(struct event_listener *l, const char *text)
+{
+	struct events *events = l->all->events;
+	struct watch_cursor cursor;
+
+	l->n = events_newest(events);
+	if (text == NULL)
+		return;
+	if (!events_resume(events, text, &cursor)) {
+		l->reset_due = true;
+		return;
+	}
+	l->n = cursor.n;
+	l->reset_due = cursor.unknown && events_known(events);
+	l->unknown = cursor.unknown && !l->reset_due;
+}
 
 struct event_listener *event_listen(struct events *events, struct event_filter *filter,
 				    const char *cursor, const struct event_client *client,
@@ -203,8 +241,7 @@ struct event_listener *event_listen(struct events *events, struct event_filter *
 	if (l->filter.workers != NULL)
 		qsort(l->filter.workers, l->filter.workers_len, sizeof(*l->filter.workers),
 		      compare_ids);
-	l->n = events_newest(events);
-	l->reset_due = cursor != NULL && !events_resume(events, cursor, &l->n);
+	resume(l, cursor);
 	l->written_us = clock_mono_us();
 	l->next = all->first;
 	if (l->next != NULL)

@@ -196,6 +196,32 @@ def test_it_says_when_broker_or_database_cannot_be_heard(new_site, new_database_
         wait_until(lambda: listener.events[-1].data.get("database") is True, 20)
 
 
+def test_who_listed_unknown_states_lists_again_when_they_are_known(new_site):
+    """Also one who does so in the same stream, after being told to. Nobody tells of a worker
+    that was never connected."""
+    site = new_site()
+    never = site.rest.register()
+    known = cursor_of(site.rest)
+    site.broker.kill9()
+    site.rest.wait_connected(never.worker_id, None)
+    unknown = cursor_of(site.rest)
+    with contextlib.closing(Listener(site.rest, cursor=unknown)) as listener, \
+            contextlib.closing(Listener(site.rest, cursor=known)) as other:
+        assert not listener.found("reset")
+        with contextlib.closing(Listener(site.rest, last_event_id=unknown)) as back:
+            site.broker.start()
+            listener.wait("reset", 20)
+            back.wait("reset", 20)
+        assert site.rest.status_of(never.worker_id)["connected"] is False
+        site.broker.kill9()
+        site.rest.wait_connected(never.worker_id, None)
+        site.broker.start()
+        wait_until(lambda: len(listener.found("reset")) == 2, 20)
+        assert not other.found("reset")
+    with contextlib.closing(Listener(site.rest, cursor=unknown)) as late:
+        assert late.wait("reset") is late.events[0]
+
+
 # ---- many, and slow ones ----
 
 def open_stream(rest, types, receive_buffer=None):

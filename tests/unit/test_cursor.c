@@ -50,7 +50,7 @@ static void what_we_did_not_write_is_refused(void **state)
 
 static void a_watch_cursor_comes_back(void **state)
 {
-	struct watch_cursor cursor = {"0123456789abcdef", UINT64_MAX}, back;
+	struct watch_cursor cursor = {"0123456789abcdef", UINT64_MAX, false}, back;
 	char text[CURSOR_TEXT_SIZE];
 
 	(void)state;
@@ -58,6 +58,12 @@ static void a_watch_cursor_comes_back(void **state)
 	assert_true(watch_cursor_parse(text, &back));
 	assert_string_equal(back.instance, cursor.instance);
 	assert_true(back.n == cursor.n);
+	assert_false(back.unknown);
+	cursor.unknown = true;
+	watch_cursor_print(&cursor, text);
+	assert_true(watch_cursor_parse(text, &back));
+	assert_string_equal(back.instance, cursor.instance);
+	assert_true(back.n == cursor.n && back.unknown);
 }
 
 static const struct CMUnitTest tests[] = {
