@@ -8,8 +8,8 @@
 #   build/SUITE/mosquitto              runs that Mosquitto here, with its own libraries
 #   build/SUITE/mosquitto_rollcall.so  the plugin, built there, with warnings as errors
 #
-# Needs root, the network and debootstrap. Run again it takes what is there and builds
-# what has changed. Nothing stays mounted and no service is started, so DIR can be removed
+# Needs root, the network and debootstrap. Run again it keeps the tree and builds
+# the plugin anew. Nothing stays mounted and no service is started, so DIR can be removed
 # like any folder. ROLLCALL_DEBIAN_MIRROR names a mirror; by default it is the one that
 # apt uses on this machine.
 set -euo pipefail
@@ -62,9 +62,11 @@ in_tree() {
 		"$tree" "$@"
 }
 
+# Objects of an earlier time go as well: what is copied may be older than they are (another
+# branch, an older commit), which make would take for "nothing has changed".
 copy_sources() {
 	mkdir -p "$tree/src/deploy"
-	rm -rf "$tree/src/plugin" "$tree/src/protocol"
+	rm -rf "$tree/src/plugin" "$tree/src/protocol" "$tree/src/build"
 	cp -a "$root"/{Makefile,VERSION,plugin,protocol} "$tree/src/"
 	cp -a "$root/deploy/deps.sh" "$tree/src/deploy/"
 }
