@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """All workers' sessions: makes them, and knows what the broker's bad times mean for each."""
 
+import collections
 import itertools
 import time
 
 from line import Line
 from model import INF
+
+# Turns of the loop that see a reload through, and how far before it, and before the broker may
+# lose patience, the second can have begun that is forgotten by it (docs/truth.md).
+RELOAD_TURNS = 3
+FORGOTTEN_S = 1.5
 
 PROTOCOLS = ((False, 4), (False, 5), (True, 4), (True, 5))
 
@@ -18,6 +24,7 @@ class Crew:
         self.stopped_s = 0.0  # how long the broker has been stopped in all
         self.is_stopped = False
         self.ending = False  # the broker is being ended
+        self.reloads = collections.deque(maxlen=20)  # [since, until]: it may have reloaded
 
     def next_number(self):
         return next(self.numbers)
@@ -33,6 +40,12 @@ class Crew:
         """Those whose end is not proven, closed ones too: their story is not over."""
         return [line for line in self.lines if line.session.client_id == client_id
                 and line.session.off == INF and not line.ours]
+
+    def ghosts_of(self, client_id):
+        """Logins that left before they were answered, and that the broker may yet carry out."""
+        return [line.session for line in self.lines if line.session.client_id == client_id
+                and line.ours and line.expected != "out"
+                and line.session.sent < line.session.acked == line.session.off == INF]
 
     def open(self):
         """Those that are logged in and can be used."""
@@ -81,9 +94,37 @@ class Crew:
             elif self.stopped_s > stopped_s:
                 self.expect_silence(line, until + self.stopped_s - stopped_s, flaps)
             elif not line.blind:
-                line.tell("must have been found silent by now")
-                self.field.after_turns(line.turns, session.over)
+                self._must_be_found(line, until)
         self.field.at(until, check)
+
+    def _must_be_found(self, line, until):
+        if self._may_be_forgotten(line.session, until):
+            line.tell("may never be found silent: the broker was told to reload meanwhile")
+            self.count("silent peers that a reload may have hidden")
+        else:
+            line.tell("must have been found silent by now")
+            self.count("silent peers found in time")
+            self.field.after_turns(line.turns, line.session.over)
+
+    @property
+    def broker_forgets(self):
+        """2.0.11 looks at everybody; later ones that reload never look again at whose time runs
+        out in that very second."""
+        return self.world.version > (2, 0, 11)
+
+    def _may_be_forgotten(self, session, until):
+        return self.broker_forgets and any(
+            session.patience() - FORGOTTEN_S <= end and since - FORGOTTEN_S <= until
+            for since, end in self.reloads)
+
+    def broker_reloads(self):
+        """It is about to be told to."""
+        span = [time.monotonic(), INF]
+        self.reloads.append(span)
+
+        def done(now):
+            span[1] = now
+        self.field.after_turns(RELOAD_TURNS, done)
 
     # ---- what happens to the broker ----------------------------------------------------------
 
@@ -97,6 +138,7 @@ class Crew:
         """Its process has ended."""
         now = time.monotonic()
         self.is_stopped = False
+        self.reloads.clear()
         self.field.broker_is_gone(now)
         for line in self.lines:
             line.close()

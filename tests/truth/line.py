@@ -99,7 +99,11 @@ class Line(Client):
         return "in" if self.worker.status == "valid" else "out"
 
     def _announce_to_elders(self, now):
-        """Whoever has the client id is about to be taken over; two that log in at once race."""
+        """Whoever has the client id is about to be taken over; two that log in at once race, and
+        who has left unanswered may win: two listeners are not read in the order of time."""
+        for ghost in self.crew.ghosts_of(self.session.client_id):
+            self.session.doubt("ghost", now)
+            ghost.haunted.append(self.session)
         for other in self.crew.lines_of(self.session.client_id):
             if other is self or other.session.sent == INF or other.expected == "out":
                 continue

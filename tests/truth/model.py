@@ -55,6 +55,7 @@ class Session:
         self.doubts = {"new": INF}  # why -> a proof counts that was asked for after this
         self.last_sent = INF
         self.heir = None  # who is about to take it over
+        self.haunted = []  # sessions that it may yet take over, although nobody is there any more
         self.in_limbo = False  # gone in a way that the broker finds out in some seconds
 
     @property
@@ -106,6 +107,9 @@ class Session:
     def over(self, at):
         self.doubt("over", at)
         self.off = min(self.off, at)
+        for session in self.haunted:
+            session.allow_proof("ghost", at)
+        self.haunted = []
 
     def may_be_on(self, x, y):
         return self.sent <= y and self.off > x

@@ -48,7 +48,7 @@ class Parts:
         self.away = set()
         self.ready_by = INF
         self.probing = False
-        self.forgets_peers, self.reloaded = world.version >= (2, 1), 0.0
+        self.reloaded = 0.0
 
     def start(self):
         self.broker.start()
@@ -155,7 +155,7 @@ class Parts:
     def stop_broker(self, seconds):
         """SIGSTOP: it is there, and says nothing."""
         if self.broker in self.away or "broker stopped" in self.spans or \
-                self.forgets_peers and time.monotonic() - self.reloaded < RELOAD_S:
+                self.crew.broker_forgets and time.monotonic() - self.reloaded < RELOAD_S:
             return
         world = self.world
         with world.lock:
@@ -181,11 +181,12 @@ class Parts:
             self._close("broker stopped", time.monotonic() + RECOVERY_S)
 
     def reload_broker(self):
-        """Not while it is stopped: Mosquitto 2.1.2 that reloads right after it was held up past
-        a silent peer's time never looks at that peer again (docs/truth.md)."""
-        if self.broker in self.away or self.forgets_peers and "broker stopped" in self.spans:
+        """Not while it is stopped: that would hide all whose time runs out meanwhile."""
+        if self.broker in self.away or \
+                self.crew.broker_forgets and "broker stopped" in self.spans:
             return
         self.world.tell("broker: HUP")
+        self.crew.broker_reloads()
         os.kill(self.broker.process.pid, signal.SIGHUP)
         self.reloaded = time.monotonic()
 

@@ -59,7 +59,9 @@ class Settlement:
     def _end_the_doubtful(self):
         with self.world.lock:
             for line in list(self.crew.lines):
-                if line.alive and (line.muted or not line.reading or line.unsteady):
+                # One that is not established may wait for its next SYN, long after its link is up.
+                if line.alive and (line.muted or not line.reading or line.unsteady
+                                   or not line.established):
                     line.leave("rst")
 
     def _is_certain(self):
