@@ -1,53 +1,43 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Issuing is a chain: record it as queued ─▶ deliver it ─▶ record what the plugin said. The
  * state says only what is proven: when the plugin does not answer, the command stays `queued`
- * although it may have arrived; its result then proves that it did. */
+ * although it may have arrived; its result then proves that it did, or it expires. */
 #include "bridge/command.h"
 
 #include "bridge/app.h"
+#include "bridge/command_expiry.h"
 #include "bridge/command_figures.h"
+#include "bridge/command_kept.h"
 #include "bridge/command_results.h"
-#include "bridge/control.h"
+#include "bridge/command_send.h"
 #include "bridge/db.h"
-#include "bridge/loop.h"
+#include "bridge/mirror.h"
 #include "protocol/clock.h"
-#include "protocol/htab.h"
-#include "protocol/jwrite.h"
-#include "protocol/topics.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define TTL_MS 60000
-#define SEND_TIMEOUT_MS 1000
-#define MESSAGE_BYTES ((size_t)1024 * 1024)
-#define WATCH_MS 20 /* how exactly a deadline is kept */
-
-struct watch {
-	struct command_id id;
-	int64_t deadline_us;
-	command_done_f done;
-	void *arg;
-	struct watch *next; /* while its deadline is being told */
-};
-
 struct commands {
 	struct app *app;
 	struct command_results *results;
-	struct htab watches; /* by command id */
-	struct timer *deadlines;
+	struct command_watches *watches;
+	struct command_expiry *expiry;
+	struct command_kept *kept;
 	struct command_watcher watcher;
 };
 
-/* One command on its way out. */
+/* One command on its way: out, back, or merely looked at. */
 struct issue {
 	struct commands *commands;
 	struct command_row row;
 	struct command_standing standing;
+	struct err refused; /* it is only looked for */
 	struct err failure; /* why it was not delivered */
+	int64_t generation; /* the session that it reached */
+	bool deliver;       /* to be sent now */
 	command_issued_f issued;
 	void *arg;
-	char *texts[6]; /* copies of the row's */
+	char *texts[9]; /* copies of the row's */
 };
 
 static void tell(struct commands *c, const struct worker_id *worker,
@@ -57,7 +47,7 @@ static void tell(struct commands *c, const struct worker_id *worker,
 		c->watcher.stands(c->watcher.arg, worker, id, standing);
 }
 
-/* ---- issuing ----------------------------------------------------------------------------- */
+/* ---- one on its way ---------------------------------------------------------------------- */
 
 static void issue_free(struct issue *i)
 {
@@ -75,108 +65,11 @@ static void finish(struct issue *i, struct err *e)
 	issue_free(i);
 }
 
-static void on_recorded(void *arg, struct err *e)
-{
-	struct issue *i = arg;
-
-	if (e->code == ERR_OK)
-		command_figures_stand(&i->standing);
-	/* The worker has it, whether or not that could be written down. */
-	if (e->code != ERR_OK && i->failure.code == ERR_OK)
-		i->standing.state = COMMAND_QUEUED;
-	else if (i->standing.changed)
-		tell(i->commands, &i->row.worker, &i->row.id, &i->standing);
-	if (i->failure.code == ERR_OK)
-		e->code = ERR_OK;
-	finish(i, e);
-}
-
-static enum err_code record_in(struct db *db, void *arg, struct err *e)
-{
-	struct issue *i = arg;
-
-	if (i->failure.code == ERR_OK)
-		return store_command_sent(db, &i->row, &i->standing, e);
-	return store_command_undelivered(db, &i->row, err_name(i->failure.code), &i->standing,
-					 e);
-}
-
-static enum err_code record(struct db *db, void *arg, struct err *e)
-{
-	return db_transaction(db, record_in, arg, e);
-}
-
-static void on_delivered(void *arg, struct json_object *data, struct err *e)
-{
-	struct issue *i = arg;
-
-	(void)data;
-	/* The plugin does not know the worker (yet): it has no session there either. */
-	if (e->code == ERR_NOT_CONNECTED || e->code == ERR_WORKER_NOT_FOUND)
-		err_set(&i->failure, ERR_WORKER_NOT_CONNECTED, NULL);
-	else if (e->code != ERR_OK) {
-		err_set(&i->failure, e->code, "%s; command %s may have been delivered", e->msg,
-			i->row.id.text);
-		e->code = ERR_OK;
-		finish(i, e);
-		return;
-	}
-	db_submit(i->commands->app->db, record, on_recorded, i);
-}
-
-static void deliver(struct issue *i)
-{
-	const struct command_row *row = &i->row;
-	int64_t left_ms = row->expires_ms - clock_unix_ms();
-	struct buf fields;
-	struct jwrite w;
-
-	buf_init(&fields, MESSAGE_BYTES);
-	jwrite_begin(&w, &fields);
-	jwrite_str(&w, "worker_id", row->worker.text);
-	jwrite_str(&w, "topic", worker_topic_name(WORKER_TOPIC_COMMANDS));
-	jwrite_str(&w, "target", row->target);
-	jwrite_i64(&w, "message_expiry", left_ms > 1000 ? (left_ms + 999) / 1000 : 1);
-	jwrite_object(&w, "payload");
-	jwrite_str(&w, "command_id", row->id.text);
-	jwrite_str(&w, "type", row->type);
-	jwrite_time(&w, "expires_at", row->expires_ms);
-	jwrite_raw(&w, "payload", row->payload, strlen(row->payload));
-	jwrite_object_end(&w);
-	control_call(i->commands->app->control, "send", &fields, SEND_TIMEOUT_MS, on_delivered,
-		     i);
-	buf_fini(&fields);
-}
-
-static void on_added(void *arg, struct err *e)
-{
-	struct issue *i = arg;
-
-	if (e->code != ERR_OK) {
-		finish(i, e);
-		return;
-	}
-	command_figures_queued();
-	tell(i->commands, &i->row.worker, &i->row.id, &i->standing);
-	deliver(i);
-}
-
-static enum err_code add_in(struct db *db, void *arg, struct err *e)
-{
-	struct issue *i = arg;
-
-	return store_command_add(db, &i->row, e);
-}
-
-static enum err_code add(struct db *db, void *arg, struct err *e)
-{
-	return db_transaction(db, add_in, arg, e);
-}
-
 /* False: out of memory. */
 static bool copy_texts(struct issue *i)
 {
 	const char **fields[] = {&i->row.type,  &i->row.payload, &i->row.target,
+				 &i->row.key,   &i->row.batch,   &i->row.desired,
 				 &i->row.actor, &i->row.address, &i->row.request_id};
 
 	for (size_t k = 0; k < ARRAY_LEN(fields); k++) {
@@ -190,111 +83,231 @@ static bool copy_texts(struct issue *i)
 	return true;
 }
 
-void command_issue(struct commands *c, const struct command_row *row, command_issued_f issued,
-		   void *arg)
+/* NULL: out of memory, and `issued` was told. */
+static struct issue *issue_new(struct commands *c, const struct command_row *row,
+			       command_issued_f issued, void *arg)
 {
 	struct issue *i = calloc(1, sizeof(*i));
 	struct err e = {0};
 
 	if (i != NULL)
 		*i = (struct issue){.commands = c, .row = *row, .issued = issued, .arg = arg};
-	if (i == NULL || !copy_texts(i)) {
-		err_set(&e, ERR_OUT_OF_MEMORY, NULL);
-		issued(arg, NULL, &e);
-		if (i != NULL)
-			issue_free(i);
+	if (i != NULL && copy_texts(i))
+		return i;
+	err_set(&e, ERR_OUT_OF_MEMORY, NULL);
+	issued(arg, NULL, &e);
+	if (i != NULL)
+		issue_free(i);
+	return NULL;
+}
+
+/* ---- issuing ----------------------------------------------------------------------------- */
+
+static void on_recorded(void *arg, struct err *e)
+{
+	struct issue *i = arg;
+
+	if (e->code == ERR_OK)
+		command_figures_stand(&i->standing);
+	/* The worker has it, whether or not that could be written down. */
+	if (e->code != ERR_OK && i->failure.code == ERR_OK)
+		i->standing.state = COMMAND_QUEUED;
+	else if (i->standing.changed)
+		command_stands(i->commands, &i->row.worker, &i->row.id, &i->standing);
+	if (i->failure.code == ERR_OK)
+		e->code = ERR_OK;
+	finish(i, e);
+}
+
+static enum err_code record_undelivered(struct db *db, void *arg, struct err *e)
+{
+	struct issue *i = arg;
+
+	return store_command_undelivered(db, &i->row, err_name(i->failure.code), &i->standing,
+					 e);
+}
+
+static enum err_code record(struct db *db, void *arg, struct err *e)
+{
+	struct issue *i = arg;
+
+	if (i->failure.code == ERR_OK)
+		return store_command_sent(db, &i->row, i->generation, &i->standing, e);
+	return db_transaction(db, record_undelivered, i, e);
+}
+
+static void on_delivered(void *arg, struct json_object *data, struct err *e)
+{
+	struct issue *i = arg;
+
+	if (data != NULL) {
+		i->generation = command_generation(data);
+	} else if (i->row.queue) {
+		/* It is kept, and tried again. */
+		e->code = ERR_OK;
+		finish(i, e);
+		return;
+	} else if (command_reached_nobody(e)) {
+		err_set(&i->failure, ERR_WORKER_NOT_CONNECTED, NULL);
+	} else {
+		err_set(&i->failure, e->code, "%s; command %s may have been delivered", e->msg,
+			i->row.id.text);
+		e->code = ERR_OK;
+		finish(i, e);
 		return;
 	}
+	db_submit(i->commands->app->db, record, on_recorded, i);
+}
+
+static void on_added(void *arg, struct err *e)
+{
+	struct issue *i = arg;
+
+	if (e->code != ERR_OK || i->standing.existing) {
+		finish(i, e);
+		return;
+	}
+	command_figures_queued();
+	command_expiry_note(i->commands->expiry, i->row.expires_ms);
+	tell(i->commands, &i->row.worker, &i->row.id, &i->standing);
+	if (i->row.queue)
+		command_kept_note(i->commands->kept, &i->row.worker);
+	if (i->deliver)
+		command_send(i->commands->app, &i->row, on_delivered, i);
+	else
+		finish(i, e);
+}
+
+static enum err_code add_in(struct db *db, void *arg, struct err *e)
+{
+	struct issue *i = arg;
+
+	return store_command_add(db, &i->row, e);
+}
+
+static enum err_code add(struct db *db, void *arg, struct err *e)
+{
+	struct issue *i = arg;
+
+	if (i->row.key != NULL &&
+	    (store_command_existing(db, &i->row, &i->standing, e) != ERR_OK ||
+	     i->standing.existing))
+		return e->code;
+	if (i->refused.code != ERR_OK) {
+		*e = i->refused;
+		return e->code;
+	}
+	i->standing = (struct command_standing){.id = i->row.id,
+						.found = true,
+						.changed = true,
+						.state = COMMAND_QUEUED,
+						.created_ms = i->row.created_ms,
+						.expires_ms = i->row.expires_ms};
+	if (db_transaction(db, add_in, i, e) != ERR_CONFLICT || i->row.key == NULL)
+		return e->code;
+	/* Somebody else was quicker with the same key, perhaps by another bridge. */
+	e->code = ERR_OK;
+	return store_command_existing(db, &i->row, &i->standing, e);
+}
+
+/* Does a live session wait for it, as far as is known here? */
+static void look_at_worker(struct issue *i)
+{
+	struct presence p;
+
+	mirror_get(i->commands->app->mirror, &i->row.worker, &p);
+	i->deliver = !i->row.queue || p.state == PRESENCE_ONLINE;
+	i->row.offered_generation = i->row.queue && i->deliver ? p.generation : 0;
+}
+
+void command_issue(struct commands *c, const struct command_row *row, const struct err *refused,
+		   command_issued_f issued, void *arg)
+{
+	struct issue *i = issue_new(c, row, issued, arg);
+
+	if (i == NULL)
+		return;
+	if (refused != NULL)
+		i->refused = *refused;
 	if (i->row.created_ms == 0)
 		i->row.created_ms = clock_unix_ms();
 	if (i->row.expires_ms == 0)
-		i->row.expires_ms = i->row.created_ms + TTL_MS;
+		i->row.expires_ms = i->row.created_ms + COMMAND_TTL_S * 1000;
+	look_at_worker(i);
 	db_submit(c->app->db, add, on_added, i);
 }
 
-/* ---- watching ---------------------------------------------------------------------------- */
+/* ---- taking back, looking ---------------------------------------------------------------- */
 
-static uint64_t hash_watch(const void *item)
+static void on_cancelled(void *arg, struct err *e)
 {
-	return htab_hash_str(((const struct watch *)item)->id.text);
-}
+	struct issue *i = arg;
 
-static bool is_command(const void *item, const void *id)
-{
-	return strcmp(((const struct watch *)item)->id.text, id) == 0;
-}
-
-static struct watch *take_watch(struct commands *c, const struct command_id *id)
-{
-	struct watch *w = htab_find(&c->watches, htab_hash_str(id->text), is_command, id->text);
-
-	if (w != NULL)
-		htab_remove(&c->watches, w);
-	if (c->watches.len == 0)
-		timer_cancel(c->deadlines);
-	return w;
-}
-
-enum err_code command_watch(struct commands *c, const struct command_id *id, int64_t timeout_ms,
-			    command_done_f done, void *arg, struct err *e)
-{
-	struct watch *w = calloc(1, sizeof(*w));
-
-	if (w == NULL)
-		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	*w = (struct watch){.id = *id,
-			    .deadline_us = clock_mono_us() + timeout_ms * 1000,
-			    .done = done,
-			    .arg = arg};
-	if (!htab_add(&c->watches, w)) {
-		free(w);
-		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	if (e->code == ERR_OK && i->standing.changed) {
+		command_figures_stand(&i->standing);
+		command_stands(i->commands, &i->row.worker, &i->row.id, &i->standing);
 	}
-	if (c->watches.len == 1)
-		timer_every(c->deadlines, WATCH_MS);
-	return ERR_OK;
+	finish(i, e);
 }
 
-void command_unwatch(struct commands *c, const struct command_id *id)
+static enum err_code cancel_in(struct db *db, void *arg, struct err *e)
 {
-	free(take_watch(c, id));
+	struct issue *i = arg;
+
+	return store_command_cancel(db, &i->row, &i->standing, e);
+}
+
+static enum err_code cancel(struct db *db, void *arg, struct err *e)
+{
+	return db_transaction(db, cancel_in, arg, e);
+}
+
+void command_cancel(struct commands *c, const struct command_row *row, command_issued_f done,
+		    void *arg)
+{
+	struct issue *i = issue_new(c, row, done, arg);
+
+	if (i != NULL)
+		db_submit(c->app->db, cancel, on_cancelled, i);
+}
+
+static void on_looked(void *arg, struct err *e)
+{
+	finish(arg, e);
+}
+
+static enum err_code look(struct db *db, void *arg, struct err *e)
+{
+	struct issue *i = arg;
+
+	return store_command_standing(db, &i->row.id, &i->row.worker, &i->standing, e);
+}
+
+void command_look(struct commands *c, const struct worker_id *worker,
+		  const struct command_id *id, command_issued_f done, void *arg)
+{
+	const struct command_row row = {.id = *id, .worker = *worker};
+	struct issue *i = issue_new(c, &row, done, arg);
+
+	if (i != NULL)
+		db_submit(c->app->db, look, on_looked, i);
+}
+
+/* ---- following --------------------------------------------------------------------------- */
+
+struct command_watches *commands_watches(struct commands *c)
+{
+	return c->watches;
 }
 
 void command_stands(struct commands *c, const struct worker_id *worker,
 		    const struct command_id *id, const struct command_standing *standing)
 {
-	struct watch *w;
-
-	if (standing->found)
-		tell(c, worker, id, standing);
-	if (!standing->found || !command_state_final(standing->state))
+	if (!standing->found)
 		return;
-	w = take_watch(c, id);
-	if (w != NULL)
-		w->done(w->arg, standing);
-	free(w);
-}
-
-static void on_deadlines(void *arg)
-{
-	struct commands *c = arg;
-	struct watch *w, *late = NULL;
-	int64_t now_us = clock_mono_us();
-	size_t pos = 0;
-
-	while ((w = htab_next(&c->watches, &pos)) != NULL)
-		if (now_us >= w->deadline_us) {
-			w->next = late;
-			late = w;
-		}
-	while ((w = late) != NULL) {
-		late = w->next;
-		htab_remove(&c->watches, w);
-		w->done(w->arg, NULL);
-		free(w);
-	}
-	if (c->watches.len == 0)
-		timer_cancel(c->deadlines);
+	tell(c, worker, id, standing);
+	if (command_state_final(standing->state))
+		command_watch_tell(c->watches, id, standing);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -310,6 +323,11 @@ void commands_receive(struct app *app, const struct worker_id *id, const char *p
 	command_results_receive(app->commands->results, id, payload, len);
 }
 
+void commands_presence(struct app *app, const struct presence *p)
+{
+	command_kept_presence(app->commands->kept, p);
+}
+
 struct commands *commands_new(struct app *app, struct err *e)
 {
 	struct commands *c = calloc(1, sizeof(*c));
@@ -319,30 +337,23 @@ struct commands *commands_new(struct app *app, struct err *e)
 		return NULL;
 	}
 	c->app = app;
-	htab_init(&c->watches, hash_watch);
-	c->deadlines = timer_new(app->loop, on_deadlines, c);
+	c->watches = command_watches_new(app->loop, e);
 	c->results = command_results_new(app, e);
-	if (c->deadlines == NULL || c->results == NULL) {
-		err_set(e, ERR_OUT_OF_MEMORY, NULL);
-		commands_free(c);
-		return NULL;
-	}
-	return c;
+	c->expiry = command_expiry_new(app, e);
+	c->kept = command_kept_new(app, e);
+	if (c->watches != NULL && c->results != NULL && c->expiry != NULL && c->kept != NULL)
+		return c;
+	commands_free(c);
+	return NULL;
 }
 
 void commands_free(struct commands *c)
 {
-	struct watch *w;
-	size_t pos = 0;
-
 	if (c == NULL)
 		return;
-	while ((w = htab_next(&c->watches, &pos)) != NULL) {
-		w->done(w->arg, NULL);
-		free(w);
-	}
-	htab_fini(&c->watches);
-	timer_free(c->deadlines);
+	command_watches_free(c->watches);
 	command_results_free(c->results);
+	command_expiry_free(c->expiry);
+	command_kept_free(c->kept);
 	free(c);
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* command.h - commands to workers: issued, followed, and awaited. Thread: loop. */
+/* command.h - commands to workers: issued, followed, and awaited. docs/commands.md says what
+ * each state proves. Thread: loop. */
 #pragma once
 
 #include "bridge/command_result.h"
+#include "bridge/command_watch.h"
 #include "bridge/store_command.h"
 
 #include <stdint.h>
 
 struct app;
 struct commands;
+struct presence;
 
 struct commands *commands_new(struct app *app, struct err *e) MUST_CHECK;
 void commands_free(struct commands *c); /* NULL is fine */
@@ -21,29 +24,41 @@ struct command_watcher {
 };
 void commands_set_watcher(struct commands *c, const struct command_watcher *w); /* NULL: none */
 
+#define COMMAND_TTL_S 60
+#define COMMAND_TTL_KEPT_S 86400 /* of one that is kept for a worker that is away */
+#define COMMAND_TTL_MAX_S (30 * 86400)
+
 /* How an attempt to issue a command went: e says what went wrong, if something did;
  * ERR_WORKER_NOT_CONNECTED when no live session was there, so that it has failed. */
 typedef void (*command_issued_f)(void *arg, const struct command_standing *standing,
 				 struct err *e);
 
-/* Records the command (row->id and the times are set here unless they are), has it delivered to
- * row->target, and records that. Copies what it needs. `issued` is called once, later. */
-void command_issue(struct commands *c, const struct command_row *row, command_issued_f issued,
-		   void *arg);
+/* Records the command (the times are set here unless they are), has it delivered to
+ * row->target, and records that. With row->queue it may stay recorded; where its idempotency
+ * key is known the one that has it is told about, and nothing else is done. `refused`: why it
+ * cannot be issued now, so that it is only looked for by its key; NULL: it can. Copies what it
+ * needs. `issued` is called once, later. */
+void command_issue(struct commands *c, const struct command_row *row, const struct err *refused,
+		   command_issued_f issued, void *arg);
 
-/* Has `done` called once: with the standing of the command as soon as its final state is
- * committed, or with NULL at the deadline. One watch per command. */
-typedef void (*command_done_f)(void *arg, const struct command_standing *standing);
-enum err_code command_watch(struct commands *c, const struct command_id *id, int64_t timeout_ms,
-			    command_done_f done, void *arg, struct err *e) MUST_CHECK;
+/* Takes it back, as store_command_cancel() says. */
+void command_cancel(struct commands *c, const struct command_row *row, command_issued_f done,
+		    void *arg);
 
-/* Ends the watch without calling `done`. */
-void command_unwatch(struct commands *c, const struct command_id *id);
+/* Asks the database where it stands. */
+void command_look(struct commands *c, const struct worker_id *worker,
+		  const struct command_id *id, command_issued_f done, void *arg);
+
+/* See command_watch.h. */
+struct command_watches *commands_watches(struct commands *c);
 
 /* A message on `workers/{id}/results`. */
 void commands_receive(struct app *app, const struct worker_id *id, const char *payload,
 		      size_t len);
 
-/* Called by the results' queue for each command whose standing was read after a commit. */
+/* What the mirror has just learnt. */
+void commands_presence(struct app *app, const struct presence *p);
+
+/* Tells those who wait and listen where a command stands, after a commit. */
 void command_stands(struct commands *c, const struct worker_id *worker,
 		    const struct command_id *id, const struct command_standing *standing);

@@ -28,10 +28,8 @@ void command_figures_expose(struct prom *p)
 	prom_family(p, "rollcall_commands_total", PROM_COUNTER,
 		    "Commands that this bridge brought into that state");
 	for (int i = 0; i < COMMAND_STATES; i++)
-		if (i != COMMAND_EXPIRED && i != COMMAND_CANCELLED)
-			prom_count(p,
-				   LABELS({"state", command_state_name((enum command_state)i)}),
-				   figures[i].count);
+		prom_count(p, LABELS({"state", command_state_name((enum command_state)i)}),
+			   figures[i].count);
 	prom_family(p, "rollcall_command_duration_seconds", PROM_HISTOGRAM,
 		    "From the order to that state, as far as it is proven");
 	for (int i = COMMAND_SENT; i <= COMMAND_FAILED; i++)

@@ -119,6 +119,8 @@ static const struct option options[] = {
 	INT("TOMBSTONE_DAYS", tombstone_days, "400", 1, 36500,
 	    "how long deleted workers and ended tokens are remembered; longer than any broker "
 	    "is ever away"),
+	INT("COMMAND_DAYS", command_days, "90", 1, 36500,
+	    "how long commands are kept that have ended"),
 	INT("JOB_RENEWAL", job_renewal_s, "60", 1, 86400,
 	    "seconds between two looks for tokens to renew"),
 	INT("JOB_TOKEN_EXPIRY", job_token_expiry_s, "60", 1, 86400,

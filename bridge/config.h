@@ -43,7 +43,7 @@ struct config {
 	char *topic_root;
 	int64_t token_life_s;
 	int64_t renewal_window_s, renewal_overlap_s, renewal_timeout_s, renewal_retry_s;
-	int64_t audit_days, tombstone_days;
+	int64_t audit_days, tombstone_days, command_days;
 	/* Seconds from one run of a job to the next (bridge/jobs.c). */
 	int64_t job_renewal_s, job_token_expiry_s;
 	int64_t job_command_expiry_s, job_audit_retention_s, job_purge_s;

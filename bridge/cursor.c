@@ -68,6 +68,27 @@ bool audit_cursor_parse(const char *text, struct audit_cursor *out)
 	       out->at_ms >= 0 && out->id >= 0;
 }
 
+void command_cursor_print(const struct command_cursor *cursor, char out[CURSOR_TEXT_SIZE])
+{
+	char plain[COMMAND_ID_LEN + 32];
+
+	snprintf(plain, sizeof(plain), "c1 %" PRId64 " %s", cursor->created_ms,
+		 cursor->id.text);
+	encode(plain, out);
+}
+
+bool command_cursor_parse(const char *text, struct command_cursor *out)
+{
+	char plain[COMMAND_ID_LEN + 64], *id;
+
+	if (!decode(text, "c1 ", plain, sizeof(plain)))
+		return false;
+	errno = 0;
+	out->created_ms = strtoimax(plain + 3, &id, 10);
+	return errno == 0 && id != plain + 3 && *id == ' ' && out->created_ms >= 0 &&
+	       command_id_parse(id + 1, strlen(id + 1), &out->id);
+}
+
 void watch_cursor_print(const struct watch_cursor *cursor, char out[CURSOR_TEXT_SIZE])
 {
 	char plain[EVENT_INSTANCE_MAX + 32];

@@ -24,6 +24,15 @@ struct audit_cursor {
 void audit_cursor_print(const struct audit_cursor *cursor, char out[CURSOR_TEXT_SIZE]);
 bool audit_cursor_parse(const char *text, struct audit_cursor *out);
 
+/* Where a page of a worker's commands ends, which goes from new to old. */
+struct command_cursor {
+	int64_t created_ms;
+	struct command_id id;
+};
+
+void command_cursor_print(const struct command_cursor *cursor, char out[CURSOR_TEXT_SIZE]);
+bool command_cursor_parse(const char *text, struct command_cursor *out);
+
 #define EVENT_INSTANCE_MAX 16 /* hexadecimal digits */
 
 /* From where to watch: the last event, of one process of the bridge, that an answer contains.

@@ -2,7 +2,9 @@
 #include "bridge/jobs.h"
 
 #include "bridge/config.h"
+#include "bridge/job_command.h"
 #include "bridge/job_renewal.h"
+#include "bridge/store_command_expire.h"
 #include "bridge/store_metric_days.h"
 #include "bridge/store_metric_follow.h"
 #include "bridge/store_upkeep.h"
@@ -23,11 +25,6 @@ static enum err_code in_batches(struct job_run *run, upkeep_f step, int64_t limi
 	return e->code;
 }
 
-static enum err_code expire_commands(struct job_run *run, struct err *e)
-{
-	return in_batches(run, upkeep_expire_commands, run->now_ms, e);
-}
-
 static enum err_code forget_audit(struct job_run *run, struct err *e)
 {
 	return in_batches(run, upkeep_forget_audit,
@@ -41,6 +38,9 @@ static enum err_code purge(struct job_run *run, struct err *e)
 
 	if (in_batches(run, upkeep_forget_sessions, run->now_ms, e) != ERR_OK ||
 	    in_batches(run, upkeep_forget_tokens, limit_ms, e) != ERR_OK)
+		return e->code;
+	if (in_batches(run, store_command_forget,
+		       run->now_ms - run->config->command_days * DAY_MS, e) != ERR_OK)
 		return e->code;
 	return in_batches(run, upkeep_forget_tombstones, limit_ms, e);
 }
@@ -66,12 +66,12 @@ static enum err_code note_expired(struct job_run *run, struct err *e)
 #define PERIOD(field) offsetof(struct config, field)
 
 const struct job jobs[] = {
-	{"renewal",            PERIOD(job_renewal_s),            renewal_look,     renewal_found},
-	{"token_expiry",       PERIOD(job_token_expiry_s),       note_expired,     NULL         },
-	{"command_expiry",     PERIOD(job_command_expiry_s),     expire_commands,  NULL         },
-	{"audit_retention",    PERIOD(job_audit_retention_s),    forget_audit,     NULL         },
-	{"purge",              PERIOD(job_purge_s),              purge,            NULL         },
-	{"metrics_partitions", PERIOD(job_metrics_partitions_s), turn_metric_days, NULL         },
+	{"renewal",            PERIOD(job_renewal_s),            renewal_look,     renewal_found },
+	{"token_expiry",       PERIOD(job_token_expiry_s),       note_expired,     NULL          },
+	{"command_expiry",     PERIOD(job_command_expiry_s),     expire_commands,  commands_found},
+	{"audit_retention",    PERIOD(job_audit_retention_s),    forget_audit,     NULL          },
+	{"purge",              PERIOD(job_purge_s),              purge,            NULL          },
+	{"metrics_partitions", PERIOD(job_metrics_partitions_s), turn_metric_days, NULL          },
 };
 const size_t jobs_len = ARRAY_LEN(jobs);
 

@@ -12,6 +12,7 @@
 #include "bridge/app.h"
 #include "bridge/broker.h"
 #include "bridge/catchup.h"
+#include "bridge/command.h"
 #include "bridge/follow.h"
 #include "bridge/heartbeat.h"
 #include "bridge/lag.h"
@@ -216,10 +217,12 @@ static void on_event(struct mirror *m, struct json_object *list, size_t i)
 		return;
 	}
 	step = follow_event(&m->follow, p.pos);
-	if (apply(m, &p))
+	if (apply(m, &p)) {
 		renewal_presence(m->app->renewals, &p);
-	else
+		commands_presence(m->app, &p);
+	} else {
 		step = FOLLOW_GAP;
+	}
 	if (step == FOLLOW_GAP)
 		on_gap(m, "events were missed", p.pos);
 }

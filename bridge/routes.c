@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#define COMMAND "/workers/{worker}/commands/{command}" /* longer than the table's column */
+
 /* Where a path fits several rows, the method decides, then the order. */
 const struct route routes[] = {
 	{HTTP_GET,    "/livez",			      SCOPE_OPEN,      rest_livez           },
@@ -45,6 +47,10 @@ const struct route routes[] = {
 	{HTTP_POST,   "/workers/{worker}/send",              SCOPE_COMMANDS,  rest_worker_send     },
 	{HTTP_POST,   "/workers/{worker}/start",             SCOPE_COMMANDS,  rest_worker_start    },
 	{HTTP_POST,   "/workers/{worker}/stop",              SCOPE_COMMANDS,  rest_worker_stop     },
+	{HTTP_POST,   "/workers/{worker}/commands",          SCOPE_COMMANDS,  rest_command_create  },
+	{HTTP_GET,    "/workers/{worker}/commands",          SCOPE_READ,      rest_command_list    },
+	{HTTP_GET,    COMMAND,			       SCOPE_READ,      rest_command_get     },
+	{HTTP_DELETE, COMMAND,			       SCOPE_COMMANDS,  rest_command_cancel  },
 	{HTTP_GET,    "/workers/{worker}/events",            SCOPE_READ,      rest_worker_events   },
 	{HTTP_GET,    "/workers/{worker}/metrics/latest",    SCOPE_READ,      rest_metrics_latest  },
 	{HTTP_GET,    "/workers/{worker}/metrics",           SCOPE_READ,      rest_metrics_history },

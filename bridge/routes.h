@@ -68,10 +68,18 @@ enum err_code rest_worker_reinstate(struct request *rq, struct err *e);
 enum err_code rest_connection_get(struct request *rq, struct err *e);
 enum err_code rest_session_kick(struct request *rq, struct err *e);
 
-/* rest_command.c */
+/* rest_send.c */
 enum err_code rest_worker_send(struct request *rq, struct err *e);
+
+/* rest_command.c */
 enum err_code rest_worker_start(struct request *rq, struct err *e);
 enum err_code rest_worker_stop(struct request *rq, struct err *e);
+enum err_code rest_command_create(struct request *rq, struct err *e);
+
+/* rest_commands.c */
+enum err_code rest_command_list(struct request *rq, struct err *e);
+enum err_code rest_command_get(struct request *rq, struct err *e);
+enum err_code rest_command_cancel(struct request *rq, struct err *e);
 
 /* rest_metric.c */
 enum err_code rest_metrics_latest(struct request *rq, struct err *e);

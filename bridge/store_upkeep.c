@@ -13,17 +13,6 @@ static const char sql_forget_tombstones[] =
 static const char sql_forget_sessions[] = /* ended_sessions_by_expiry */
 	"DELETE FROM ended_sessions WHERE expires_at < ? ORDER BY expires_at LIMIT ?";
 
-/* Both statements find the same rows, for the first one has locked them. */
-#define OVERDUE                                                                                \
-	"state IN ('queued', 'sent') AND expires_at <= ? ORDER BY expires_at, id LIMIT ?"
-static const char sql_overdue[] = "SELECT 1 FROM commands WHERE " OVERDUE " FOR UPDATE";
-static const char sql_log_overdue[] =
-	"INSERT INTO token_log (worker_id, at, event, detail)"
-	" SELECT worker_id, ?, 'command_expired',"
-	" JSON_OBJECT('command_id', id, 'type', type) FROM commands WHERE " OVERDUE;
-static const char sql_expire[] =
-	"UPDATE commands SET state = 'expired', expired_at = ? WHERE " OVERDUE;
-
 #define EXPIRED                                                                                \
 	"role = 'current' AND expiry_noted_at IS NULL AND expires_at <= ? ORDER BY "           \
 	"expires_at, id LIMIT ?"
@@ -111,14 +100,6 @@ static enum err_code settle(struct db *db, struct overdue *o, int64_t *n, struct
 	(void)(db_transaction(db, transact, o, e) == ERR_OK);
 	*n = o->n;
 	return e->code;
-}
-
-enum err_code upkeep_expire_commands(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
-				     struct err *e)
-{
-	struct overdue o = {sql_overdue, sql_log_overdue, sql_expire, limit_ms, batch, 0};
-
-	return settle(db, &o, n, e);
 }
 
 enum err_code upkeep_note_expired_tokens(struct db *db, int64_t limit_ms, int64_t batch,

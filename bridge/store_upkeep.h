@@ -13,10 +13,6 @@
 typedef enum err_code (*upkeep_f)(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
 				  struct err *e);
 
-/* Commands that nobody has accepted when their time is over; with audit rows. */
-enum err_code upkeep_expire_commands(struct db *db, int64_t limit_ms, int64_t batch, int64_t *n,
-				     struct err *e) MUST_CHECK;
-
 /* Current tokens whose time is over: an audit row each, once. */
 enum err_code upkeep_note_expired_tokens(struct db *db, int64_t limit_ms, int64_t batch,
 					 int64_t *n, struct err *e) MUST_CHECK;

@@ -23,6 +23,11 @@
 	X(WORKER_REVOKED, 409, "the worker is revoked")                                        \
 	X(ENGINE_ALREADY_RUNNING, 409, "the engine is running or starting already")            \
 	X(ENGINE_ALREADY_STOPPED, 409, "the engine is stopped already")                        \
+	X(IDEMPOTENCY_CONFLICT, 409,                                                           \
+	  "the worker has another command with this idempotency key")                          \
+	X(COMMAND_NOT_CANCELLABLE, 409, "the command is accepted, or has ended")               \
+	X(COMMAND_QUEUE_FULL, 409, "too many commands wait for this worker")                   \
+	X(BATCH_ENDED, 409, "the batch has ended")                                             \
 	X(NOT_CONNECTED, 409, "no live session matches")                                       \
 	X(EPOCH_MISMATCH, 409, "the directory belongs to another epoch: synchronise first")    \
 	X(SYNC_MISMATCH, 409, "no such synchronisation is open, or it lacks entries")          \

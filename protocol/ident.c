@@ -126,27 +126,60 @@ void renewal_id_of(const struct token_hash *hash, char out[RENEWAL_ID_LEN + 1])
 	snprintf(out, RENEWAL_ID_LEN + 1, "rnw_%.24s", hex);
 }
 
-void command_id_generate(int64_t unix_ms, struct command_id *out)
+/* The 48 bits of a ULID's time: ten characters, the first of which carries three bits. */
+static void ulid_time(int64_t unix_ms, char *out)
+{
+	for (int i = 0; i < 10; i++)
+		out[i] = crockford[unix_ms >> (45 - 5 * i) & 31];
+}
+
+static void ulid_generate(const char *prefix, int64_t unix_ms, char *out)
 {
 	uint8_t random[10];
 
 	randombytes_buf(random, sizeof(random));
-	memcpy(out->text, "cmd_", 4);
-	/* The time's 48 bits take ten characters, the first of which carries three bits. */
-	for (int i = 0; i < 10; i++)
-		out->text[4 + i] = crockford[unix_ms >> (45 - 5 * i) & 31];
-	base32(random, 16, crockford, out->text + 14);
-	out->text[COMMAND_ID_LEN] = '\0';
+	memcpy(out, prefix, 4);
+	ulid_time(unix_ms, out + 4);
+	base32(random, 16, crockford, out + 14);
+	out[COMMAND_ID_LEN] = '\0';
 }
 
-bool command_id_parse(const char *text, size_t len, struct command_id *out)
+static bool ulid_parse(const char *prefix, const char *text, size_t len, char *out)
 {
-	if (len != COMMAND_ID_LEN || memcmp(text, "cmd_", 4) != 0)
+	if (len != COMMAND_ID_LEN || memcmp(text, prefix, 4) != 0)
 		return false;
 	for (size_t i = 4; i < len; i++)
 		if (text[i] == '\0' || strchr(crockford, text[i]) == NULL)
 			return false;
-	memcpy(out->text, text, len);
-	out->text[len] = '\0';
+	memcpy(out, text, len);
+	out[len] = '\0';
 	return true;
+}
+
+void command_id_generate(int64_t unix_ms, struct command_id *out)
+{
+	ulid_generate("cmd_", unix_ms, out->text);
+}
+
+bool command_id_parse(const char *text, size_t len, struct command_id *out)
+{
+	return ulid_parse("cmd_", text, len, out->text);
+}
+
+void command_id_floor(int64_t unix_ms, struct command_id *out)
+{
+	memcpy(out->text, "cmd_", 4);
+	ulid_time(unix_ms, out->text + 4);
+	memset(out->text + 14, crockford[0], COMMAND_ID_LEN - 14);
+	out->text[COMMAND_ID_LEN] = '\0';
+}
+
+void batch_id_generate(int64_t unix_ms, struct batch_id *out)
+{
+	ulid_generate("bat_", unix_ms, out->text);
+}
+
+bool batch_id_parse(const char *text, size_t len, struct batch_id *out)
+{
+	return ulid_parse("bat_", text, len, out->text);
 }

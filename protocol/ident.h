@@ -17,8 +17,9 @@
 #define TOKEN_TEXT_LEN (3 + 64) /* "tk_" and 48 random bytes in base64url */
 #define TOKEN_HASH_BYTES 32
 #define TOKEN_HEX_LEN (2 * TOKEN_HASH_BYTES)
-#define RENEWAL_ID_LEN (4 + 24) /* "rnw_" and the first digits of the new token's hash */
-#define COMMAND_ID_LEN (4 + 26) /* "cmd_" and a ULID */
+#define RENEWAL_ID_LEN (4 + 24)     /* "rnw_" and the first digits of the new token's hash */
+#define COMMAND_ID_LEN (4 + 26)     /* "cmd_" and a ULID */
+#define BATCH_ID_LEN COMMAND_ID_LEN /* "bat_" and a ULID */
 
 struct worker_id {
 	char text[WORKER_ID_MAX + 1];
@@ -26,6 +27,11 @@ struct worker_id {
 
 struct command_id {
 	char text[COMMAND_ID_LEN + 1];
+};
+
+/* One command to many workers. */
+struct batch_id {
+	char text[BATCH_ID_LEN + 1];
 };
 
 /* SHA-256 of a token: all that is ever stored of it. */
@@ -67,3 +73,10 @@ void renewal_id_of(const struct token_hash *hash, char out[RENEWAL_ID_LEN + 1]);
 /* "cmd_" and a ULID: 48 bits of unix_ms, 80 random bits, Crockford's base32. */
 void command_id_generate(int64_t unix_ms, struct command_id *out);
 bool command_id_parse(const char *text, size_t len, struct command_id *out);
+
+/* The same with "bat_". */
+void batch_id_generate(int64_t unix_ms, struct batch_id *out);
+bool batch_id_parse(const char *text, size_t len, struct batch_id *out);
+
+/* Commands that were made before unix_ms have ids that sort before this one. */
+void command_id_floor(int64_t unix_ms, struct command_id *out);

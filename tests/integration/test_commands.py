@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """Commands to workers: send, start, stop, what the worker answers, and who may answer."""
 
-import threading
-
 import pytest
 
+from harness.background import Background
 from harness.identity import new_worker_id
 from harness.wait import wait_until
 
@@ -28,23 +27,6 @@ def wait_row(site, command_id, state):
         row = row_of(site, command_id)
         return row if row["state"] == state else None
     return wait_until(reached, 5, f"{command_id} is {state}")
-
-
-class Background:
-    """A request whose answer is awaited while the test plays the worker."""
-
-    def __init__(self, rest, path, body=None):
-        self.thread = threading.Thread(target=self._run, args=(rest.twin(), path, body or {}))
-        self.thread.start()
-
-    def _run(self, rest, path, body):
-        with rest:
-            self.response = rest.request("POST", path, json=body)
-
-    def answer(self, status):
-        self.thread.join(20)
-        assert self.response.status_code == status, self.response.text
-        return self.response.json()
 
 
 # ---- send ------------------------------------------------------------------------------------

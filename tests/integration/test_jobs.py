@@ -2,6 +2,7 @@
 """Scheduled work: each job runs in one bridge at a time, and another takes over."""
 
 import contextlib
+import json
 import time
 
 import pytest
@@ -76,10 +77,23 @@ def test_an_overdue_command_expires(own):
         return {row["id"]: row["state"] for row in own.database.query(
             "SELECT id, state FROM commands WHERE worker_id = %s", worker.worker_id)}
     wait_until(lambda: states()["cmd_overdue"] == "expired", 10)
-    assert states() == {"cmd_overdue": "expired", "cmd_accepted": "accepted", "cmd_later": "queued"}
-    (audit,) = own.database.query("SELECT * FROM token_log WHERE event = 'command_expired'"
-                                  " AND worker_id = %s", worker.worker_id)
-    assert "cmd_overdue" in audit["detail"]
+    assert states() == {"cmd_overdue": "expired", "cmd_accepted": "expired", "cmd_later": "queued"}
+    audit = own.database.query("SELECT detail FROM token_log WHERE event = 'command_expired'"
+                               " AND worker_id = %s ORDER BY detail", worker.worker_id)
+    assert [json.loads(row["detail"])["command_id"] for row in audit] == \
+        ["cmd_accepted", "cmd_overdue"]
+
+
+def test_old_commands_are_forgotten_once_they_have_ended(own):
+    old, young = "cmd_01ARZ3NDEKTSV4RRFFQ69G5FA", f"cmd_{'7' * 25}"
+    own.database.query(
+        "INSERT INTO commands (id, worker_id, type, state, created_at, expires_at) VALUES"
+        f" ('{old}A', 'w', 't', 'done', '2016-01-01', '2016-01-02'),"
+        f" ('{old}B', 'w', 't', 'queued', '2016-01-01', '2100-01-01'),"
+        f" ('{young}A', 'w', 't', 'done', '2099-01-01', '2100-01-01')")
+    make_due(own, "purge")
+    wait_until(lambda: [row["id"] for row in own.database.query(
+        "SELECT id FROM commands WHERE worker_id = 'w' ORDER BY id")] == [f"{old}B", f"{young}A"])
 
 
 def test_old_rows_are_deleted_in_batches_and_young_ones_kept(own):
