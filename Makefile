@@ -5,6 +5,7 @@ SHELL := /bin/bash
 FLAVOUR ?= release
 OUT     := build/$(FLAVOUR)
 CC      ?= gcc
+FUZZ_CC ?= clang
 PREFIX  ?= /usr/local
 PYTHON  ?= /usr/bin/python3
 VERSION := $(shell cat VERSION)
@@ -20,8 +21,12 @@ WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 HARDEN   := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
 
 flags_release := -O2 -g $(HARDEN)
-flags_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# The checks that sanitizers add let gcc see ranges of numbers that the program does not have.
+flags_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -Wno-format-truncation
 flags_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+flags_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer
 
 ALL_CFLAGS := -std=c17 -D_GNU_SOURCE -I. -DROLLCALL_VERSION='"$(VERSION)"' $(WARNINGS) \
 	$(if $(CI),-Werror) $(flags_$(FLAVOUR)) -fPIC -fno-common -fvisibility=hidden $(CFLAGS)
@@ -42,6 +47,7 @@ PROTOCOL_SRC := $(wildcard protocol/*.c)
 PLUGIN_SRC   := $(wildcard plugin/*.c)
 BRIDGE_SRC   := $(wildcard bridge/*.c)
 UNIT_SRC     := $(wildcard tests/unit/test_*.c)
+FUZZ_SRC     := $(wildcard tests/fuzz/fuzz_*.c)
 FLEET_SRC    := $(wildcard tests/bench/fleet/*.c)
 
 objects = $(patsubst %.c,$(OUT)/%.o,$(1))
@@ -50,6 +56,8 @@ PLUGIN_OBJ   := $(call objects,$(PLUGIN_SRC))
 BRIDGE_OBJ   := $(call objects,$(BRIDGE_SRC)) $(OUT)/bridge/schema_files.o \
 	$(OUT)/bridge/openapi_files.o
 UNIT_BIN     := $(patsubst %.c,$(OUT)/%,$(UNIT_SRC))
+FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC))
+FUZZ_BIN     := $(patsubst %,$(OUT)/tests/fuzz/fuzz_%,$(FUZZ_NAMES))
 FLEET        := $(OUT)/tests/bench/fleet/fleet
 
 ## all: build the plugin and the bridge (default)
@@ -106,7 +114,23 @@ $(OUT)/lib%.a:
 $(OUT)/tests/unit/test_%: $(OUT)/tests/unit/test_%.o $(OUT)/libplugin.a $(OUT)/libbridge.a $(OUT)/libprotocol.a
 	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(call pkg_libs,$(PLUGIN_PKGS) $(BRIDGE_PKGS) cmocka) -lpthread -lm
 
-.SECONDARY: $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC))
+# A fuzz target is libFuzzer's program, or one that runs the inputs that are kept. Those that
+# drive the plugin link nothing of the bridge, and the other way round: some names are in both.
+ifeq ($(FLAVOUR),fuzz)
+fuzz_main :=
+fuzz_link := -fsanitize=fuzzer
+else
+fuzz_main := $(OUT)/tests/fuzz/replay.o
+fuzz_link :=
+endif
+$(OUT)/tests/fuzz/fuzz_plugin_%: $(OUT)/tests/fuzz/fuzz_plugin_%.o $(fuzz_main) \
+		$(OUT)/libplugin.a $(OUT)/libprotocol.a
+	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(fuzz_link) $(call pkg_libs,$(PLUGIN_PKGS) cmocka) -lpthread -lm
+$(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(fuzz_main) \
+		$(OUT)/libbridge.a $(OUT)/libprotocol.a
+	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(fuzz_link) $(call pkg_libs,$(BRIDGE_PKGS)) -lpthread -lm
+
+.SECONDARY: $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(FUZZ_SRC))
 
 ## test: install what is missing, build, run unit and integration tests
 .PHONY: test
@@ -114,10 +138,20 @@ test: deps-test
 	$(MAKE) --no-print-directory all unit
 	$(MAKE) --no-print-directory itest
 
-## unit: build and run the unit tests (cmocka)
+## unit: build and run the unit tests (cmocka), and the fuzz targets on the inputs that are kept
 .PHONY: unit
-unit: $(UNIT_BIN)
+unit: $(UNIT_BIN) $(FUZZ_BIN)
 	@for t in $(UNIT_BIN); do $$t || exit 1; done
+	@for t in $(FUZZ_NAMES); do $(OUT)/tests/fuzz/fuzz_$$t tests/fuzz/corpus/$$t || exit 1; done
+
+## fuzz: fuzz the parsers for FUZZ_SECONDS (600) each; FUZZ="jwt routes" picks some
+.PHONY: fuzz
+fuzz: deps-fuzz
+	$(MAKE) --no-print-directory FLAVOUR=fuzz CC="$(FUZZ_CC)" fuzz-targets
+	FUZZ_SECONDS="$(FUZZ_SECONDS)" tests/fuzz/run.sh $(or $(FUZZ),$(FUZZ_NAMES))
+
+.PHONY: fuzz-targets
+fuzz-targets: $(FUZZ_BIN)
 
 ## itest: run the integration tests (pytest; PYTEST_ARGS="-k name" picks some)
 .PHONY: itest
@@ -135,11 +169,19 @@ test-brokers: deps-test deps-brokers
 	$(MAKE) --no-print-directory all
 	PYTHON=$(PYTHON) tests/brokers/run.sh $(PYTEST_ARGS)
 
-## asan: unit and integration tests with AddressSanitizer and UBSan (unit tests and bridge)
+## asan: unit and integration tests with AddressSanitizer and UBSan (plugin and bridge)
 .PHONY: asan
 asan: deps-test
-	$(MAKE) --no-print-directory FLAVOUR=asan unit build/asan/rollcall-bridge
-	ROLLCALL_TEST_BRIDGE=build/asan/rollcall-bridge PYTHON=$(PYTHON) tests/integration/run.sh $(PYTEST_ARGS)
+	$(MAKE) --no-print-directory FLAVOUR=asan unit all
+	ROLLCALL_TEST_BRIDGE=build/asan/rollcall-bridge ROLLCALL_TEST_PLUGIN=build/asan/mosquitto_rollcall.so \
+		ROLLCALL_TEST_BROKER_PRELOAD="$$(gcc -print-file-name=libasan.so)" \
+		PYTHON=$(PYTHON) tests/integration/run.sh $(PYTEST_ARGS)
+
+## tsan: unit and integration tests with ThreadSanitizer (unit tests and bridge)
+.PHONY: tsan
+tsan: deps-test all
+	$(MAKE) --no-print-directory FLAVOUR=tsan unit bridge
+	ROLLCALL_TEST_BRIDGE=build/tsan/rollcall-bridge PYTHON=$(PYTHON) tests/integration/run.sh $(PYTEST_ARGS)
 
 ## valgrind: integration tests with broker, plugin and bridge under valgrind; fails on any leak
 .PHONY: valgrind
@@ -169,14 +211,16 @@ run: deps-run
 	@$(MAKE) --no-print-directory all
 	@exec deploy/run.sh
 
-## deps-build, deps-run, deps-test, deps-lint, deps-brokers: install Debian packages that are missing
-.PHONY: deps-build deps-run deps-test deps-lint deps-brokers
+## deps-build, deps-run, deps-test, deps-fuzz, deps-lint, deps-brokers: install Debian packages that are missing
+.PHONY: deps-build deps-run deps-test deps-fuzz deps-lint deps-brokers
 deps-build:
 	@deploy/deps.sh build
 deps-run:
 	@deploy/deps.sh build run
 deps-test:
 	@deploy/deps.sh build run test
+deps-fuzz:
+	@deploy/deps.sh build test fuzz
 deps-lint:
 	@deploy/deps.sh build test lint
 deps-brokers:
@@ -191,7 +235,7 @@ install: all
 # ---- lint --------------------------------------------------------------------------------
 
 C_FILES := $(wildcard protocol/*.[ch] plugin/*.[ch] bridge/*.[ch] tests/unit/*.[ch] \
-	tests/bench/*.c tests/bench/fleet/*.[ch] examples/*/*.c)
+	tests/fuzz/*.[ch] tests/bench/*.c tests/bench/fleet/*.[ch] examples/*/*.c)
 
 ## lint: formatting, static analysis, exported symbols, include layers, scripts
 .PHONY: lint

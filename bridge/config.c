@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define VALUE_MAX 4096
+#define FILE_MAX ((size_t)256 * 1024)
 
 enum option_type { OPTION_TEXT, OPTION_INT };
 
@@ -271,26 +272,54 @@ static enum err_code read_line(struct config *config, char *line, struct err *e)
 			 : set(config, o, equals + 1, e);
 }
 
-static enum err_code read_file(struct config *config, const char *path, struct err *e)
+static enum err_code read_lines(struct config *config, const char *path, char *text,
+				struct err *e)
 {
-	char line[VALUE_MAX];
-	FILE *f = fopen(path, "re");
 	int number = 0;
 
-	if (f == NULL)
-		return err_set(e, ERR_INVALID_REQUEST, "cannot read %.120s: %s", path,
-			       strerror(errno));
 	e->code = ERR_OK;
-	while (e->code == ERR_OK && fgets(line, sizeof(line), f) != NULL) {
+	for (char *line = text; line != NULL && e->code == ERR_OK;) {
+		char *next = strchr(line, '\n');
 		struct err cause = {0};
 
 		number++;
 		line[strcspn(line, "\r\n")] = '\0';
 		if (read_line(config, line, &cause) != ERR_OK)
 			err_set(e, cause.code, "%.60s line %d: %s", path, number, cause.msg);
+		line = next != NULL ? next + 1 : NULL;
 	}
+	return e->code;
+}
+
+/* Whole, so that no line is too long for it, and none ends early at a NUL. */
+static enum err_code read_file(struct config *config, const char *path, struct err *e)
+{
+	FILE *f = fopen(path, "re");
+	char *text;
+	size_t len;
+
+	if (f == NULL)
+		return err_set(e, ERR_INVALID_REQUEST, "cannot read %.120s: %s", path,
+			       strerror(errno));
+	text = malloc(FILE_MAX + 1);
+	if (text == NULL) {
+		fclose(f);
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	}
+	len = fread(text, 1, FILE_MAX + 1, f);
 	fclose(f);
-	sodium_memzero(line, sizeof(line));
+	if (len > FILE_MAX) {
+		err_set(e, ERR_INVALID_REQUEST, "%.60s: has more than %zu bytes", path,
+			FILE_MAX);
+	} else {
+		text[len] = '\0';
+		if (strlen(text) != len)
+			err_set(e, ERR_INVALID_REQUEST, "%.60s: contains a NUL byte", path);
+		else
+			read_lines(config, path, text, e);
+	}
+	sodium_memzero(text, len);
+	free(text);
 	return e->code;
 }
 

@@ -360,7 +360,7 @@ void request_header_all(const struct request *rq, const char *name, struct buf *
 /* ---- start and stop -----------------------------------------------------------------------
  */
 
-static void on_log(void *cls, const char *fmt, va_list args)
+static PRINTF_LIKE(2, 0) void on_log(void *cls, const char *fmt, va_list args)
 {
 	char text[300];
 

@@ -5,6 +5,7 @@
 #   build    compile the plugin and the bridge
 #   run      start the broker, the database and the bridge
 #   test     run the tests
+#   fuzz     build the fuzz targets
 #   brokers  run them on the Mosquitto of other Debian suites
 #   lint     check the sources
 #   node     run the Node example
@@ -33,6 +34,7 @@ packages_of() {
 		python3-paho-mqtt python3-requests python3-pymysql python3-jwt python3-jsonschema mosquitto-clients \
 		libpaho-mqtt-dev valgrind curl openssl haproxy ;;
 	lint) echo clang clang-format clang-tidy shellcheck python3-pyflakes ;;
+	fuzz) echo clang llvm libclang-rt-dev ;;
 	brokers) echo debootstrap util-linux ;;
 	node) echo nodejs npm ;;
 	*) return 1 ;;
@@ -42,7 +44,7 @@ packages_of() {
 say() { printf 'deps: %s\n' "$*" >&2; }
 
 usage() {
-	sed -n '3,14s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,15s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 

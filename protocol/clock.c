@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#define YEAR_10000_MS INT64_C(253402300800000)
+
 int64_t clock_unix_ms(void)
 {
 	struct timespec ts;
@@ -148,5 +150,6 @@ bool clock_parse(const char *text, size_t len, int64_t *unix_ms)
 	    back.tm_hour != tm.tm_hour || back.tm_min != tm.tm_min)
 		return false;
 	*unix_ms = ((int64_t)s - (int64_t)offset * 60) * 1000 + ms;
-	return true;
+	/* An offset may lead out of the years that clock_format() can write. */
+	return *unix_ms >= 0 && *unix_ms < YEAR_10000_MS;
 }

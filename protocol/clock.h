@@ -18,5 +18,5 @@ int64_t clock_mono_us(void);
 void clock_format(int64_t unix_ms, char out[CLOCK_TEXT_SIZE]);
 
 /* Reads RFC 3339 (any offset, fraction of 0 to 9 digits, milliseconds kept). False if it is
- * not. */
+ * not, or not in the years 1970 to 9999 of UTC. */
 bool clock_parse(const char *text, size_t len, int64_t *unix_ms);

@@ -11,7 +11,7 @@ import pytest
 from harness.database import DatabaseServer
 from harness.disk import SmallDisk
 from harness.pki import Authority
-from harness.process import Process
+from harness.process import Process, sanitizer_reports
 from harness.settings import SLOWNESS, VALGRIND, Built
 from harness.site import Hall, Site
 
@@ -72,6 +72,7 @@ def scratch():
         # Torn down last: everything that ran under valgrind has ended.
         errors = [f"valgrind on {p.directory.name}/{p.name}:\n{p.memcheck_errors()}"
                   for p in Process.everyone if p.memcheck_errors()]
+        errors += sanitizer_reports()
         assert not errors, "\n".join(errors)
 
 

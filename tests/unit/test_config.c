@@ -109,6 +109,35 @@ static void unknown_names_are_errors_in_a_file_alone(void **state)
 	assert_non_null(strstr(e.msg, "ROLLCALL_HTTP_PROT"));
 }
 
+static void a_long_line_is_one_line(void **state)
+{
+	char text[10000];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	text[0] = '#';
+	snprintf(text + 9000, sizeof(text) - 9000, "\nROLLCALL_HTTP_PORT=7");
+	write_file(text);
+	assert_int_equal(config_load(&config, path, &e), ERR_OK);
+	assert_int_equal(config.http_port, 7);
+}
+
+static void a_file_that_is_no_text_is_refused(void **state)
+{
+	static const char bytes[] = "ROLLCALL_DB_NAME=a\0b\n";
+	FILE *f = fopen(path, "w");
+
+	(void)state;
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, sizeof(bytes) - 1, f), sizeof(bytes) - 1);
+	fclose(f);
+	assert_int_equal(config_load(&config, path, &e), ERR_INVALID_REQUEST);
+	assert_non_null(strstr(e.msg, "NUL"));
+	config_fini(&config);
+	/* A device has no end. */
+	assert_int_equal(config_load(&config, "/dev/zero", &e), ERR_INVALID_REQUEST);
+}
+
 static void secrets_come_from_files(void **state)
 {
 	(void)state;
@@ -179,6 +208,8 @@ static const struct CMUnitTest tests[] = {
 	T(wrong_values_are_named),
 	T(wrong_words_are_named),
 	T(unknown_names_are_errors_in_a_file_alone),
+	T(a_long_line_is_one_line),
+	T(a_file_that_is_no_text_is_refused),
 	T(secrets_come_from_files),
 	T(a_short_signing_key_is_refused),
 	T(an_empty_variable_counts_as_none),

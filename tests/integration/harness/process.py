@@ -2,11 +2,13 @@
 """A program under test: started, logged, signalled and reaped by its own process id."""
 
 import atexit
+import re
 import signal
 import subprocess
 
 from .settings import SLOWNESS, SUPPORT, VALGRIND, clean_environment, program
 
+SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer:|: runtime error: ")
 MEMCHECK_STATUS = 99  # what valgrind makes a program's exit status when it found errors
 
 
@@ -102,6 +104,12 @@ class Process:
         """What valgrind said about the runs so far; empty when all was well."""
         return "".join(log.read_text(errors="replace") for log in self.memcheck_logs
                        if log.exists())
+
+
+def sanitizer_reports():
+    """Lines of the programs' logs with which a sanitizer begins a report."""
+    return [f"{p.directory.name}/{p.name}: {line}" for p in Process.everyone
+            for line in p.log_text().splitlines() if SANITIZER_REPORT.search(line)]
 
 
 def _kill_everyone():

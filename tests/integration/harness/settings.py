@@ -19,6 +19,10 @@ def _built(variable, default):
     return ROOT / os.environ.get(variable, default)
 
 
+# A library that the broker must load before all others, for the sanitizer of the plugin.
+BROKER_PRELOAD = os.environ.get("ROLLCALL_TEST_BROKER_PRELOAD", "")
+
+
 class Built:
     """What is tested. Copied once, so that a build that runs meanwhile swaps nothing."""
 
