@@ -63,7 +63,8 @@ struct session_stub {
 		uint32_t next;           /* asleep: next stub of the object, 0 for none */
 	};
 	struct expiry expiry; /* of the token that it logged in with */
-	uint32_t conn;        /* number of its object's stub */
+	uint32_t conn : 31;   /* number of its object's stub */
+	uint32_t websockets : 1;
 };
 
 struct session {

@@ -358,7 +358,7 @@ struct session *connset_new_session(struct connset *set, struct conn *conn, cons
 		s = slab_at(&set->sessions, body);
 		s->stub = slab_at(&set->session_stubs, number);
 		*s->stub = (struct session_stub){
-			.client = client, .session = s, .conn = conn->number};
+			.client = client, .session = s, .conn = conn->number & INT32_MAX};
 		s->conn = conn;
 		s->client = client;
 		s->number = number;

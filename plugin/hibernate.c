@@ -230,6 +230,7 @@ static void lose_session(struct session *s)
 {
 	memset((char *)s + SESSION_FROM, 0, SESSION_BYTES);
 	s->client = s->stub->client;
+	s->websockets = s->stub->websockets;
 	s->state = SESSION_LOST;
 }
 

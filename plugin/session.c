@@ -103,6 +103,7 @@ static struct session *session_new(struct connset *set, struct conn *conn,
 	if (s == NULL)
 		return NULL;
 	s->websockets = login->websockets;
+	s->stub->websockets = login->websockets;
 	s->version = login->version;
 	s->keepalive = login->keepalive;
 	s->token = s->held = token->hash;

@@ -3,6 +3,7 @@
 #include "tests/unit/test_plugin_fake.h"
 
 #include "plugin/dirsync.h"
+#include "plugin/stats.h"
 
 #define CROWD 5000
 #define SECOND_US 1000000
@@ -471,6 +472,22 @@ static void the_end_of_a_lost_session_is_told_as_it_was(void **state)
 	assert_int_equal(conns()->session_stubs.used, 0);
 }
 
+static void a_lost_session_is_counted_off_as_what_it_was(void **state)
+{
+	const int64_t *sessions = stats.families[STAT_SESSIONS];
+
+	(void)state;
+	disconnect(&world, &w, 0);
+	w.protocol = mp_websockets;
+	log_in(&world, &w);
+	turns(&world, 3);
+	assert_true(sessions[0] == 0 && sessions[1] == 1);
+	lose_the_file();
+	disconnect(&world, &w, 7);
+	turn(&world);
+	assert_true(sessions[0] == 0 && sessions[1] == 0);
+}
+
 static void nothing_is_sent_to_a_lost_session(void **state)
 {
 	(void)state;
@@ -515,7 +532,7 @@ static void gather(void)
 
 static void many_sleep_in_bounded_turns_and_need_little(void **state)
 {
-	struct hibernate_stats stats;
+	struct hibernate_stats figures;
 	size_t before = 0;
 	int slices = 0;
 
@@ -528,21 +545,22 @@ static void many_sleep_in_bounded_turns_and_need_little(void **state)
 	}
 	assert_int_equal(asleep(), CROWD + 1);
 	assert_true(slices > 0);
-	hibernate_stats(conns(), &stats);
-	assert_int_equal(stats.conns_asleep, CROWD + 1);
-	assert_int_equal(stats.sessions_asleep, CROWD + 1);
-	assert_true(stats.stub_bytes / CROWD <= 128);
+	hibernate_stats(conns(), &figures);
+	assert_int_equal(figures.conns_asleep, CROWD + 1);
+	assert_int_equal(figures.sessions_asleep, CROWD + 1);
+	assert_true(figures.stub_bytes / CROWD <= 128);
 	/* At most an empty chunk of each kind is kept. */
-	assert_true(stats.awake_bytes <= 2 * 32768);
+	assert_true(figures.awake_bytes <= 2 * 32768);
 	for (size_t i = 0; i < CROWD; i++) {
 		assert_int_equal(acl(&world, &crowd[i], MOSQ_ACL_SUBSCRIBE, "x/#", NULL),
 				 MOSQ_ERR_ACL_DENIED);
 		assert_string_equal(connset_session(conns(), &crowd[i])->client_id, names[i]);
 	}
-	hibernate_stats(conns(), &stats);
-	assert_int_equal(stats.woken, CROWD);
-	assert_true(stats.wake_median_ns > 0 && stats.wake_median_ns <= stats.wake_p99_ns &&
-		    stats.wake_p99_ns <= stats.wake_max_ns);
+	hibernate_stats(conns(), &figures);
+	assert_int_equal(figures.woken, CROWD);
+	assert_true(figures.wake_median_ns > 0 &&
+		    figures.wake_median_ns <= figures.wake_p99_ns &&
+		    figures.wake_p99_ns <= figures.wake_max_ns);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, open_world, close_world)
@@ -570,6 +588,7 @@ int main(void)
 		TEST(where_the_file_cannot_be_written_it_stays_awake),
 		TEST(a_lost_session_counts_until_it_shows_up_and_is_closed),
 		TEST(the_end_of_a_lost_session_is_told_as_it_was),
+		TEST(a_lost_session_is_counted_off_as_what_it_was),
 		TEST(nothing_is_sent_to_a_lost_session),
 		TEST(the_address_of_a_lost_session_may_have_a_new_client),
 		TEST(many_sleep_in_bounded_turns_and_need_little),
