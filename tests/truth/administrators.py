@@ -205,7 +205,8 @@ class Administrator:
             if not body["enforced"]:
                 worker.status = "unsure"
         if not body["enforced"]:
-            self._enforced(worker)
+            while not self._enforced(worker) and not self.world.over.is_set():
+                pass
             with self.world.lock:
                 worker.changes += 1
                 worker.status = "valid"

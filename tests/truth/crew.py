@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 """All workers' sessions: makes them, and knows what the broker's bad times mean for each."""
 
-import collections
 import itertools
 import time
 
 from line import Line
 from model import INF
-
-# Turns of the loop that see a reload through, and how far before it, and before the broker may
-# lose patience, the second can have begun that is forgotten by it (docs/truth.md).
-RELOAD_TURNS = 3
-FORGOTTEN_S = 1.5
+from reloads import Reloads
 
 PROTOCOLS = ((False, 4), (False, 5), (True, 4), (True, 5))
 
@@ -24,7 +19,7 @@ class Crew:
         self.stopped_s = 0.0  # how long the broker has been stopped in all
         self.is_stopped = False
         self.ending = False  # the broker is being ended
-        self.reloads = collections.deque(maxlen=20)  # [since, until]: it may have reloaded
+        self.reloads = Reloads(world, field)
 
     def next_number(self):
         return next(self.numbers)
@@ -98,33 +93,13 @@ class Crew:
         self.field.at(until, check)
 
     def _must_be_found(self, line, until):
-        if self._may_be_forgotten(line.session, until):
+        if self.reloads.may_hide(line.session, until - line.silence_s):
             line.tell("may never be found silent: the broker was told to reload meanwhile")
             self.count("silent peers that a reload may have hidden")
         else:
             line.tell("must have been found silent by now")
             self.count("silent peers found in time")
             self.field.after_turns(line.turns, line.session.over)
-
-    @property
-    def broker_forgets(self):
-        """2.0.11 looks at everybody; later ones that reload never look again at whose time runs
-        out in that very second."""
-        return self.world.version > (2, 0, 11)
-
-    def _may_be_forgotten(self, session, until):
-        return self.broker_forgets and any(
-            session.patience() - FORGOTTEN_S <= end and since - FORGOTTEN_S <= until
-            for since, end in self.reloads)
-
-    def broker_reloads(self):
-        """It is about to be told to."""
-        span = [time.monotonic(), INF]
-        self.reloads.append(span)
-
-        def done(now):
-            span[1] = now
-        self.field.after_turns(RELOAD_TURNS, done)
 
     # ---- what happens to the broker ----------------------------------------------------------
 

@@ -155,7 +155,7 @@ class Parts:
     def stop_broker(self, seconds):
         """SIGSTOP: it is there, and says nothing."""
         if self.broker in self.away or "broker stopped" in self.spans or \
-                self.crew.broker_forgets and time.monotonic() - self.reloaded < RELOAD_S:
+                self.crew.reloads.forget and time.monotonic() - self.reloaded < RELOAD_S:
             return
         world = self.world
         with world.lock:
@@ -183,10 +183,10 @@ class Parts:
     def reload_broker(self):
         """Not while it is stopped: that would hide all whose time runs out meanwhile."""
         if self.broker in self.away or \
-                self.crew.broker_forgets and "broker stopped" in self.spans:
+                self.crew.reloads.forget and "broker stopped" in self.spans:
             return
         self.world.tell("broker: HUP")
-        self.crew.broker_reloads()
+        self.crew.reloads.begin()
         os.kill(self.broker.process.pid, signal.SIGHUP)
         self.reloaded = time.monotonic()
 
