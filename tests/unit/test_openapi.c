@@ -135,7 +135,7 @@ static void an_operation_without_a_route_is_found(void **state)
 
 	(void)state;
 	assert_null(make(table, ARRAY_LEN(table)));
-	assert_string_equal(e.msg, "post /auth/login: is no route");
+	assert_non_null(strstr(e.msg, ": is no route")); /* whichever comes first */
 }
 
 int main(void)
