@@ -5,6 +5,7 @@
 #include "bridge/command.h"
 
 #include "bridge/app.h"
+#include "bridge/command_batch.h"
 #include "bridge/command_expiry.h"
 #include "bridge/command_figures.h"
 #include "bridge/command_kept.h"
@@ -23,6 +24,7 @@ struct commands {
 	struct command_watches *watches;
 	struct command_expiry *expiry;
 	struct command_kept *kept;
+	struct command_batches *batches;
 	struct command_watcher watcher;
 };
 
@@ -37,7 +39,7 @@ struct issue {
 	bool deliver;       /* to be sent now */
 	command_issued_f issued;
 	void *arg;
-	char *texts[9]; /* copies of the row's */
+	char *texts[COMMAND_ROW_TEXTS]; /* copies of the row's */
 };
 
 static void tell(struct commands *c, const struct worker_id *worker,
@@ -65,24 +67,6 @@ static void finish(struct issue *i, struct err *e)
 	issue_free(i);
 }
 
-/* False: out of memory. */
-static bool copy_texts(struct issue *i)
-{
-	const char **fields[] = {&i->row.type,  &i->row.payload, &i->row.target,
-				 &i->row.key,   &i->row.batch,   &i->row.desired,
-				 &i->row.actor, &i->row.address, &i->row.request_id};
-
-	for (size_t k = 0; k < ARRAY_LEN(fields); k++) {
-		if (*fields[k] == NULL)
-			continue;
-		i->texts[k] = strdup(*fields[k]);
-		if (i->texts[k] == NULL)
-			return false;
-		*fields[k] = i->texts[k];
-	}
-	return true;
-}
-
 /* NULL: out of memory, and `issued` was told. */
 static struct issue *issue_new(struct commands *c, const struct command_row *row,
 			       command_issued_f issued, void *arg)
@@ -92,13 +76,23 @@ static struct issue *issue_new(struct commands *c, const struct command_row *row
 
 	if (i != NULL)
 		*i = (struct issue){.commands = c, .row = *row, .issued = issued, .arg = arg};
-	if (i != NULL && copy_texts(i))
+	if (i != NULL && command_row_copy(&i->row, i->texts))
 		return i;
 	err_set(&e, ERR_OUT_OF_MEMORY, NULL);
 	issued(arg, NULL, &e);
 	if (i != NULL)
 		issue_free(i);
 	return NULL;
+}
+
+static struct command_standing standing_of_new(const struct command_row *row)
+{
+	return (struct command_standing){.id = row->id,
+					 .found = true,
+					 .changed = true,
+					 .state = COMMAND_QUEUED,
+					 .created_ms = row->created_ms,
+					 .expires_ms = row->expires_ms};
 }
 
 /* ---- issuing ----------------------------------------------------------------------------- */
@@ -159,6 +153,17 @@ static void on_delivered(void *arg, struct json_object *data, struct err *e)
 	db_submit(i->commands->app->db, record, on_recorded, i);
 }
 
+void commands_made(struct commands *c, const struct command_row *row)
+{
+	const struct command_standing standing = standing_of_new(row);
+
+	command_figures_queued();
+	command_expiry_note(c->expiry, row->expires_ms);
+	tell(c, &row->worker, &row->id, &standing);
+	if (row->queue)
+		command_kept_note(c->kept, &row->worker);
+}
+
 static void on_added(void *arg, struct err *e)
 {
 	struct issue *i = arg;
@@ -167,11 +172,7 @@ static void on_added(void *arg, struct err *e)
 		finish(i, e);
 		return;
 	}
-	command_figures_queued();
-	command_expiry_note(i->commands->expiry, i->row.expires_ms);
-	tell(i->commands, &i->row.worker, &i->row.id, &i->standing);
-	if (i->row.queue)
-		command_kept_note(i->commands->kept, &i->row.worker);
+	commands_made(i->commands, &i->row);
 	if (i->deliver)
 		command_send(i->commands->app, &i->row, on_delivered, i);
 	else
@@ -197,12 +198,7 @@ static enum err_code add(struct db *db, void *arg, struct err *e)
 		*e = i->refused;
 		return e->code;
 	}
-	i->standing = (struct command_standing){.id = i->row.id,
-						.found = true,
-						.changed = true,
-						.state = COMMAND_QUEUED,
-						.created_ms = i->row.created_ms,
-						.expires_ms = i->row.expires_ms};
+	i->standing = standing_of_new(&i->row);
 	if (db_transaction(db, add_in, i, e) != ERR_CONFLICT || i->row.key == NULL)
 		return e->code;
 	/* Somebody else was quicker with the same key, perhaps by another bridge. */
@@ -300,6 +296,11 @@ struct command_watches *commands_watches(struct commands *c)
 	return c->watches;
 }
 
+struct command_batches *commands_batches(struct commands *c)
+{
+	return c->batches;
+}
+
 void command_stands(struct commands *c, const struct worker_id *worker,
 		    const struct command_id *id, const struct command_standing *standing)
 {
@@ -341,7 +342,9 @@ struct commands *commands_new(struct app *app, struct err *e)
 	c->results = command_results_new(app, e);
 	c->expiry = command_expiry_new(app, e);
 	c->kept = command_kept_new(app, e);
-	if (c->watches != NULL && c->results != NULL && c->expiry != NULL && c->kept != NULL)
+	c->batches = command_batches_new(app, e);
+	if (c->watches != NULL && c->results != NULL && c->expiry != NULL && c->kept != NULL &&
+	    c->batches != NULL)
 		return c;
 	commands_free(c);
 	return NULL;
@@ -355,5 +358,6 @@ void commands_free(struct commands *c)
 	command_results_free(c->results);
 	command_expiry_free(c->expiry);
 	command_kept_free(c->kept);
+	command_batches_free(c->batches);
 	free(c);
 }

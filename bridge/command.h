@@ -52,6 +52,11 @@ void command_look(struct commands *c, const struct worker_id *worker,
 /* See command_watch.h. */
 struct command_watches *commands_watches(struct commands *c);
 
+struct command_batches *commands_batches(struct commands *c);
+
+/* A command was recorded as queued, and is on its way. */
+void commands_made(struct commands *c, const struct command_row *row);
+
 /* A message on `workers/{id}/results`. */
 void commands_receive(struct app *app, const struct worker_id *id, const char *payload,
 		      size_t len);

@@ -15,13 +15,6 @@ bool command_type_valid(const char *type)
 		       len;
 }
 
-const char *command_desires(const char *type)
-{
-	if (strcmp(type, "engine_start") == 0)
-		return "running";
-	return strcmp(type, "engine_stop") == 0 ? "stopped" : NULL;
-}
-
 static void read_payload(struct jread *r, struct command_order *out)
 {
 	struct json_object *payload = jread_any(r, "payload");

@@ -35,8 +35,5 @@ enum err_code command_read_target(struct jread *r, const struct worker_id *worke
 /* [A-Za-z0-9_.:/-]{1,64} */
 bool command_type_valid(const char *type);
 
-/* The engine status that commands of this type bring about; NULL: none. */
-const char *command_desires(const char *type);
-
 /* One as an object. */
 void command_write(struct jwrite *w, const struct command_entry *entry);

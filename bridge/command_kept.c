@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* A round takes the workers that wait: claim their commands ─▶ have them sent, in order ─▶
- * record what the plugin reached. One round at a time. What it could not send is claimed for a
+/* A round takes the workers that wait, claims their commands, and has them sent. One round at a
+ * time. What it could not send is claimed for a
  * few seconds, and found again after that. */
 #include "bridge/command_kept.h"
 
 #include "bridge/app.h"
-#include "bridge/command.h"
-#include "bridge/command_figures.h"
-#include "bridge/command_send.h"
+#include "bridge/command_dispatch.h"
 #include "bridge/db.h"
 #include "bridge/loop.h"
 #include "bridge/mirror.h"
@@ -51,12 +49,11 @@ struct command_kept {
 	struct kept_summary *summaries;
 	size_t summaries_len;
 
-	/* The round's: its thread's while it claims and records. */
+	/* The round's: its thread's while it claims. */
 	bool running;
 	struct guest guests[ROUND_WORKERS];
 	size_t guests_len;
-	struct kept_command *commands;
-	size_t unanswered;
+	struct outgoing *claimed;
 };
 
 static void begin_round(struct command_kept *k);
@@ -133,99 +130,20 @@ void command_kept_presence(struct command_kept *k, const struct presence *p)
 		wait_for_round(k, w);
 }
 
-/* ---- recording --------------------------------------------------------------------------- */
+/* ---- a round ----------------------------------------------------------------------------- */
 
-static enum err_code record_in(struct db *db, void *arg, struct err *e)
+static void end_round(void *arg)
 {
 	struct command_kept *k = arg;
 
-	for (struct kept_command *c = k->commands; c != NULL; c = c->next)
-		if (c->generation != 0 && store_kept_sent(db, c, e) != ERR_OK)
-			return e->code;
-	return ERR_OK;
-}
-
-static enum err_code record(struct db *db, void *arg, struct err *e)
-{
-	return db_transaction(db, record_in, arg, e);
-}
-
-static void end_round(struct command_kept *k)
-{
-	struct kept_command *c;
-
-	while ((c = k->commands) != NULL) {
-		k->commands = c->next;
-		kept_command_free(c);
-	}
 	k->running = false;
 	begin_round(k);
-}
-
-static void on_recorded(void *arg, struct err *e)
-{
-	struct command_kept *k = arg;
-
-	if (e->code != ERR_OK)
-		log_warn("command", "kept commands were sent, which could not be noted: %s",
-			 e->msg);
-	for (struct kept_command *c = k->commands; c != NULL && e->code == ERR_OK;
-	     c = c->next) {
-		if (c->generation == 0 || !c->standing.changed)
-			continue;
-		command_figures_stand(&c->standing);
-		command_stands(k->app->commands, &c->row.worker, &c->row.id, &c->standing);
-	}
-	end_round(k);
-}
-
-/* ---- sending ----------------------------------------------------------------------------- */
-
-/* An answer on its way. */
-struct answer {
-	struct command_kept *kept;
-	struct kept_command *command;
-};
-
-static void answered(struct command_kept *k)
-{
-	if (--k->unanswered == 0)
-		db_submit(k->app->db, record, on_recorded, k);
-}
-
-static void on_answer(void *arg, struct json_object *data, struct err *e)
-{
-	struct answer *a = arg;
-	struct command_kept *k = a->kept;
-
-	(void)e;
-	/* It may be an older session than the newest, where a session was named: what counts is
-	 * that this one need not be tried for it again. */
-	if (data == NULL)
-		a->command->generation = 0;
-	else if (command_generation(data) > a->command->generation)
-		a->command->generation = command_generation(data);
-	free(a);
-	answered(k);
-}
-
-static void send_one(struct command_kept *k, struct kept_command *c)
-{
-	struct answer *a = malloc(sizeof(*a));
-
-	if (a == NULL) {
-		c->generation = 0;
-		answered(k);
-		return;
-	}
-	*a = (struct answer){k, c};
-	command_send(k->app, &c->row, on_answer, a);
 }
 
 static enum err_code claim(struct db *db, void *arg, struct err *e)
 {
 	struct command_kept *k = arg;
-	struct kept_command **end = &k->commands;
+	struct outgoing **end = &k->claimed;
 
 	e->code = ERR_OK;
 	for (size_t i = 0; i < k->guests_len; i++)
@@ -238,20 +156,12 @@ static enum err_code claim(struct db *db, void *arg, struct err *e)
 static void on_claimed(void *arg, struct err *e)
 {
 	struct command_kept *k = arg;
+	struct outgoing *claimed = k->claimed;
 
 	if (e->code != ERR_OK)
 		log_debug("command", "kept commands: %s", e->msg);
-	if (k->commands == NULL) {
-		end_round(k);
-		return;
-	}
-	/* One more than there are, so that the last answer ends the round, not the first. */
-	k->unanswered = 1;
-	for (struct kept_command *c = k->commands; c != NULL; c = c->next)
-		k->unanswered++;
-	for (struct kept_command *c = k->commands; c != NULL; c = c->next)
-		send_one(k, c);
-	answered(k);
+	k->claimed = NULL;
+	command_dispatch(k->app, claimed, end_round, k);
 }
 
 /* Takes the workers that wait. Those that have gone meanwhile wait no more. */
@@ -377,7 +287,6 @@ struct command_kept *command_kept_new(struct app *app, struct err *e)
 
 void command_kept_free(struct command_kept *k)
 {
-	struct kept_command *c;
 	struct keeper *w;
 	size_t pos = 0;
 
@@ -385,10 +294,7 @@ void command_kept_free(struct command_kept *k)
 		return;
 	while ((w = htab_next(&k->keepers, &pos)) != NULL)
 		free(w);
-	while ((c = k->commands) != NULL) {
-		k->commands = c->next;
-		kept_command_free(c);
-	}
+	outgoing_free_all(&k->claimed);
 	htab_fini(&k->keepers);
 	free(k->summaries);
 	timer_free(k->sweep);

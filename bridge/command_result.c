@@ -32,6 +32,13 @@ bool command_state_final(enum command_state state)
 	return state >= COMMAND_DONE;
 }
 
+const char *command_type_desires(const char *type)
+{
+	if (strcmp(type, "engine_start") == 0)
+		return "running";
+	return strcmp(type, "engine_stop") == 0 ? "stopped" : NULL;
+}
+
 static void read_status(struct jread *r, struct command_result *out)
 {
 	const char *text = jread_str(r, "status", 1, 16);

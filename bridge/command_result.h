@@ -35,6 +35,9 @@ bool command_state_parse(const char *text, enum command_state *out);
 /* True for states that no command ever leaves. */
 bool command_state_final(enum command_state state);
 
+/* The engine status that commands of this type bring about; NULL: none. */
+const char *command_type_desires(const char *type);
+
 struct command_result {
 	struct worker_id worker;
 	struct command_id command; /* "" if the message does not even name one */

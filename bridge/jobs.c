@@ -4,6 +4,7 @@
 #include "bridge/config.h"
 #include "bridge/job_command.h"
 #include "bridge/job_renewal.h"
+#include "bridge/store_batch.h"
 #include "bridge/store_command_expire.h"
 #include "bridge/store_metric_days.h"
 #include "bridge/store_metric_follow.h"
@@ -35,12 +36,13 @@ static enum err_code forget_audit(struct job_run *run, struct err *e)
 static enum err_code purge(struct job_run *run, struct err *e)
 {
 	const int64_t limit_ms = run->now_ms - run->config->tombstone_days * DAY_MS;
+	const int64_t commands_ms = run->now_ms - run->config->command_days * DAY_MS;
 
 	if (in_batches(run, upkeep_forget_sessions, run->now_ms, e) != ERR_OK ||
 	    in_batches(run, upkeep_forget_tokens, limit_ms, e) != ERR_OK)
 		return e->code;
-	if (in_batches(run, store_command_forget,
-		       run->now_ms - run->config->command_days * DAY_MS, e) != ERR_OK)
+	if (in_batches(run, store_command_forget, commands_ms, e) != ERR_OK ||
+	    in_batches(run, store_batch_forget, commands_ms, e) != ERR_OK)
 		return e->code;
 	return in_batches(run, upkeep_forget_tombstones, limit_ms, e);
 }

@@ -48,7 +48,7 @@ static enum err_code order_engine(struct request *rq, bool start, struct err *e)
 				  .target = "any"};
 	int64_t wait_s = 0;
 
-	row.desired = command_desires(row.type);
+	row.desired = command_type_desires(row.type);
 	if (rq->body != NULL)
 		row.payload = json_object_to_json_string_ext(rq->body, COMMAND_JSON_TEXT);
 	if (check_options(rq->body, e) != ERR_OK || order_read_wait(rq, &wait_s, e) != ERR_OK ||
@@ -108,7 +108,7 @@ enum err_code rest_command_create(struct request *rq, struct err *e)
 				   .payload = order.payload,
 				   .target = order.target,
 				   .key = order.key,
-				   .desired = command_desires(order.type),
+				   .desired = command_type_desires(order.type),
 				   .created_ms = clock_unix_ms(),
 				   .queue = order.queue};
 	row.expires_ms = row.created_ms + order.ttl_ms;

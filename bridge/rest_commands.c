@@ -136,8 +136,8 @@ static enum err_code read_query(struct reading *r, struct err *e)
 	if (cursor != NULL && !command_cursor_parse(cursor, &r->query.cursor))
 		return err_set(e, ERR_INVALID_REQUEST,
 			       "cursor: is none that a list has given out");
-	if (type != NULL)
-		r->query.type = strcpy(r->type, type);
+	snprintf(r->type, sizeof(r->type), "%s", type != NULL ? type : "");
+	r->query.type = type != NULL ? r->type : NULL;
 	r->query.limit = r->limit + 1;
 	return ERR_OK;
 }

@@ -30,6 +30,10 @@ const struct route routes[] = {
 
 	{HTTP_GET,    "/events",                             SCOPE_READ,      rest_events          },
 
+	{HTTP_POST,   "/commands",                           SCOPE_COMMANDS,  rest_batch_create    },
+	{HTTP_GET,    "/commands/{batch}",                   SCOPE_READ,      rest_batch_get       },
+	{HTTP_DELETE, "/commands/{batch}",                   SCOPE_COMMANDS,  rest_batch_cancel    },
+
 	{HTTP_GET,    "/workers",                            SCOPE_READ,      rest_worker_list     },
 	{HTTP_POST,   "/workers",                            SCOPE_WORKERS,   rest_worker_create   },
 	{HTTP_GET,    "/workers/status",                     SCOPE_READ,      rest_worker_status   },

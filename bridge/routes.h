@@ -81,6 +81,11 @@ enum err_code rest_command_list(struct request *rq, struct err *e);
 enum err_code rest_command_get(struct request *rq, struct err *e);
 enum err_code rest_command_cancel(struct request *rq, struct err *e);
 
+/* rest_batch.c */
+enum err_code rest_batch_create(struct request *rq, struct err *e);
+enum err_code rest_batch_get(struct request *rq, struct err *e);
+enum err_code rest_batch_cancel(struct request *rq, struct err *e);
+
 /* rest_metric.c */
 enum err_code rest_metrics_latest(struct request *rq, struct err *e);
 enum err_code rest_metrics_history(struct request *rq, struct err *e);

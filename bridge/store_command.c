@@ -31,6 +31,8 @@ static const char sql_sent[] =
 static const char sql_sent_late[] =
 	"UPDATE commands SET sent_at = ?, sent_generation = ?"
 	" WHERE id = ? AND worker_id = ? AND sent_at IS NULL AND state <> 'cancelled'";
+static const char sql_sent_again[] = "UPDATE commands SET sent_generation = ?"
+				     " WHERE id = ? AND state NOT IN ('cancelled', 'expired')";
 static const char sql_undelivered[] =
 	"UPDATE commands SET state = 'failed', failed_at = ?, error = ?"
 	" WHERE id = ? AND worker_id = ? AND state = 'queued'";
@@ -66,6 +68,23 @@ void command_standing_fini(struct command_standing *s)
 	free(s->result);
 	free(s->error);
 	s->result = s->error = NULL;
+}
+
+bool command_row_copy(struct command_row *row, char *texts[COMMAND_ROW_TEXTS])
+{
+	const char **const fields[COMMAND_ROW_TEXTS] = {
+		&row->type,    &row->payload, &row->target,  &row->key,       &row->batch,
+		&row->desired, &row->actor,   &row->address, &row->request_id};
+
+	for (size_t i = 0; i < COMMAND_ROW_TEXTS; i++) {
+		if (*fields[i] == NULL)
+			continue;
+		texts[i] = strdup(*fields[i]);
+		if (texts[i] == NULL)
+			return false;
+		*fields[i] = texts[i];
+	}
+	return true;
 }
 
 static char *copy_or_null(const char *text)
@@ -184,7 +203,9 @@ static enum err_code desire(struct db *db, const struct command_row *row, struct
 
 enum err_code store_command_add(struct db *db, const struct command_row *row, struct err *e)
 {
-	if ((row->queue && check_room(db, row, e) != ERR_OK) || insert(db, row, e) != ERR_OK ||
+	/* A batch is one order, and not held up by one of its workers. */
+	if ((row->queue && row->batch == NULL && check_room(db, row, e) != ERR_OK) ||
+	    insert(db, row, e) != ERR_OK ||
 	    (row->desired != NULL && desire(db, row, e) != ERR_OK))
 		return e->code;
 	return store_command_audit(db, &row->worker, &row->id, "command", row->type, row, e);
@@ -264,6 +285,21 @@ enum err_code store_command_sent(struct db *db, const struct command_row *row,
 	if (out->changed || exec_sent(db, sql_sent_late, row, generation, &noted, e) != ERR_OK)
 		return e->code;
 	return store_command_standing(db, &row->id, &row->worker, out, e);
+}
+
+enum err_code store_command_sent_again(struct db *db, const struct command_row *row,
+				       int64_t generation, struct command_standing *out,
+				       struct err *e)
+{
+	struct stmt *q;
+
+	if (store_command_sent(db, row, generation, out, e) != ERR_OK || out->changed)
+		return e->code;
+	q = stmt_begin(db, sql_sent_again);
+	stmt_i64(q, generation);
+	stmt_str(q, row->id.text);
+	stmt_exec(q);
+	return stmt_end(q, e);
 }
 
 /* What was asked for came to nothing, and so did the wish. */

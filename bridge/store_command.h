@@ -29,6 +29,12 @@ struct command_row {
 				     */
 };
 
+#define COMMAND_ROW_TEXTS 9
+
+/* Has the row point to copies of its texts, which are put into `texts` (NULLs before) for the
+ * caller to free, also when it fails. False: out of memory. */
+bool command_row_copy(struct command_row *row, char *texts[COMMAND_ROW_TEXTS]) MUST_CHECK;
+
 /* Where a command stands. */
 struct command_standing {
 	struct command_id id;
@@ -56,6 +62,11 @@ enum err_code store_command_existing(struct db *db, const struct command_row *ro
 enum err_code store_command_sent(struct db *db, const struct command_row *row,
 				 int64_t generation, struct command_standing *out,
 				 struct err *e) MUST_CHECK;
+
+/* The same where it may have reached others before. */
+enum err_code store_command_sent_again(struct db *db, const struct command_row *row,
+				       int64_t generation, struct command_standing *out,
+				       struct err *e) MUST_CHECK;
 
 /* It could not be delivered to anybody. */
 enum err_code store_command_undelivered(struct db *db, const struct command_row *row,

@@ -28,14 +28,6 @@ static const char sql_unsent[] =
 static const char sql_claim[] =
 	"UPDATE commands SET offered_generation = ?, offered_at = UTC_TIMESTAMP(3)"
 	" WHERE " OF_WORKER;
-/* A result may have been quicker than the plugin's answer: the time is noted all the same. */
-static const char sql_sent[] =
-	"UPDATE commands SET sent_generation = ?, sent_at = COALESCE(sent_at, ?),"
-	" state = IF(state = 'queued', 'sent', state)"
-	" WHERE id = ? AND state NOT IN ('cancelled', 'expired')";
-static const char sql_was_queued[] =
-	"SELECT state = 'queued' FROM commands WHERE id = ? FOR UPDATE";
-
 enum err_code store_kept_workers(struct db *db, struct kept_summary **out, size_t *len,
 				 struct err *e)
 {
@@ -66,45 +58,31 @@ enum err_code store_kept_workers(struct db *db, struct kept_summary **out, size_
 	return e->code;
 }
 
-void kept_command_free(struct kept_command *k)
-{
-	command_standing_fini(&k->standing);
-	free(k->type);
-	free(k->payload);
-	free(k->target);
-	free(k);
-}
-
 /* NULL: out of memory. */
-static struct kept_command *read_unsent(struct stmt *q, const struct worker_id *worker,
-					int64_t generation)
+static struct outgoing *read_unsent(struct stmt *q, const struct worker_id *worker,
+				    int64_t generation)
 {
-	struct kept_command *k = calloc(1, sizeof(*k));
+	struct command_row row = {.worker = *worker,
+				  .type = stmt_get_str(q, 1),
+				  .payload = stmt_get_str(q, 2),
+				  .target = stmt_get_str(q, 3),
+				  .created_ms = stmt_get_time(q, 4),
+				  .expires_ms = stmt_get_time(q, 5),
+				  .queue = true};
+	struct outgoing *o;
 
-	if (k == NULL)
-		return NULL;
-	k->type = strdup(stmt_get_str(q, 1));
-	k->payload = strdup(stmt_get_str(q, 2));
-	k->target = strdup(stmt_get_str(q, 3));
-	k->generation = generation;
-	k->row = (struct command_row){.worker = *worker,
-				      .type = k->type,
-				      .payload = k->payload,
-				      .target = k->target,
-				      .created_ms = stmt_get_time(q, 4),
-				      .expires_ms = stmt_get_time(q, 5)};
-	snprintf(k->row.id.text, sizeof(k->row.id.text), "%s", stmt_get_str(q, 0));
-	if (k->type != NULL && k->payload != NULL && k->target != NULL)
-		return k;
-	kept_command_free(k);
-	return NULL;
+	snprintf(row.id.text, sizeof(row.id.text), "%s", stmt_get_str(q, 0));
+	o = outgoing_new(&row);
+	if (o != NULL)
+		o->generation = generation;
+	return o;
 }
 
 /* A worker whose commands are being claimed. */
 struct claim {
 	const struct worker_id *worker;
 	int64_t generation, now_ms;
-	struct kept_command *list;
+	struct outgoing *list;
 };
 
 static void bind_claim(struct stmt *q, const struct claim *c)
@@ -115,23 +93,13 @@ static void bind_claim(struct stmt *q, const struct claim *c)
 	stmt_i64(q, c->generation);
 }
 
-static void free_list(struct kept_command **list)
-{
-	struct kept_command *k;
-
-	while ((k = *list) != NULL) {
-		*list = k->next;
-		kept_command_free(k);
-	}
-}
-
 static enum err_code find_unsent(struct db *db, struct claim *c, struct err *e)
 {
 	struct stmt *q = stmt_begin(db, sql_unsent);
-	struct kept_command **end = &c->list;
+	struct outgoing **end = &c->list;
 	bool room = true;
 
-	free_list(&c->list); /* of an earlier try */
+	outgoing_free_all(&c->list); /* of an earlier try */
 	bind_claim(q, c);
 	while (room && stmt_row(q)) {
 		*end = read_unsent(q, c->worker, c->generation);
@@ -160,44 +128,14 @@ static enum err_code claim_in(struct db *db, void *arg, struct err *e)
 }
 
 enum err_code store_kept_claim(struct db *db, const struct worker_id *worker,
-			       int64_t generation, struct kept_command ***end, struct err *e)
+			       int64_t generation, struct outgoing ***end, struct err *e)
 {
 	struct claim c = {worker, generation, clock_unix_ms(), NULL};
 
 	if (db_transaction(db, claim_in, &c, e) != ERR_OK)
-		free_list(&c.list);
+		outgoing_free_all(&c.list);
 	**end = c.list;
 	while (**end != NULL)
 		*end = &(**end)->next;
 	return e->code;
-}
-
-static enum err_code read_was_queued(struct db *db, const struct kept_command *k, bool *queued,
-				     struct err *e)
-{
-	struct stmt *q = stmt_begin(db, sql_was_queued);
-
-	stmt_str(q, k->row.id.text);
-	*queued = stmt_row(q) && stmt_get_i64(q, 0) != 0;
-	return stmt_end(q, e);
-}
-
-enum err_code store_kept_sent(struct db *db, struct kept_command *k, struct err *e)
-{
-	bool queued;
-	struct stmt *q;
-
-	if (read_was_queued(db, k, &queued, e) != ERR_OK)
-		return e->code;
-	q = stmt_begin(db, sql_sent);
-	stmt_i64(q, k->generation);
-	stmt_time(q, clock_unix_ms());
-	stmt_str(q, k->row.id.text);
-	k->standing = (struct command_standing){.id = k->row.id,
-						.found = true,
-						.state = COMMAND_SENT,
-						.created_ms = k->row.created_ms,
-						.expires_ms = k->row.expires_ms};
-	k->standing.changed = stmt_exec(q) > 0 && queued;
-	return stmt_end(q, e);
 }

@@ -4,6 +4,7 @@
 #include "bridge/app.h"
 #include "bridge/mirror.h"
 #include "bridge/worker_body.h"
+#include "protocol/jread.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 static enum err_code read_connected(struct worker_list *list, struct err *e)
 {
-	const char *text = request_query(list->rq, "connected");
+	const char *text = list->value(list, "connected", 0);
 
 	list->connected = -1;
 	if (text == NULL)
@@ -29,7 +30,7 @@ static enum err_code read_statuses(struct worker_list *list, struct err *e)
 {
 	const char *text;
 
-	for (size_t i = 0; (text = request_query_nth(list->rq, "status", i)) != NULL; i++) {
+	for (size_t i = 0; (text = list->value(list, "status", i)) != NULL; i++) {
 		unsigned s = WORKER_ACTIVE;
 
 		while (s <= WORKER_REVOKED && strcmp(worker_status_name(s), text) != 0)
@@ -48,10 +49,10 @@ static enum err_code read_tags(struct worker_list *list, struct err *e)
 {
 	const char *tag;
 
-	if (request_query_nth(list->rq, "tag", WORKER_TAGS_MAX) != NULL)
+	if (list->value(list, "tag", WORKER_TAGS_MAX) != NULL)
 		return err_set(e, ERR_INVALID_REQUEST, "tag: no worker has more than %d",
 			       WORKER_TAGS_MAX);
-	while ((tag = request_query_nth(list->rq, "tag", list->tags_len)) != NULL) {
+	while ((tag = list->value(list, "tag", list->tags_len)) != NULL) {
 		if (!worker_tag_valid(tag))
 			return err_set(e, ERR_INVALID_REQUEST, "tag: must have " TAG_FORM);
 		list->tags[list->tags_len++] = tag;
@@ -101,7 +102,7 @@ static enum err_code pick_ids(struct worker_list *list, struct err *e)
 	const char *text;
 	size_t n = 0, kept = 0;
 
-	while (request_query_nth(list->rq, "id", n) != NULL)
+	while (list->value(list, "id", n) != NULL)
 		n++;
 	if (n == 0)
 		return ERR_OK;
@@ -109,7 +110,7 @@ static enum err_code pick_ids(struct worker_list *list, struct err *e)
 	if (list->picked == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	for (size_t i = 0; i < n; i++) {
-		text = request_query_nth(list->rq, "id", i);
+		text = list->value(list, "id", i);
 		if (!worker_id_parse(text, strlen(text), &id))
 			return err_set(e, ERR_INVALID_REQUEST, "id: '%.64s' is not a worker id",
 				       text);
@@ -137,26 +138,109 @@ static void skip_picked(struct worker_list *list)
 		list->next++;
 }
 
+static const char *query_value(const struct worker_list *list, const char *name, size_t n)
+{
+	return request_query_nth(list->rq, name, n);
+}
+
+static const char *filter_value(const struct worker_list *list, const char *name, size_t n)
+{
+	struct json_object *value = json_object_object_get(list->filter, name);
+
+	if (!json_object_is_type(value, json_type_array))
+		return n == 0 && value != NULL ? json_object_get_string(value) : NULL;
+	return n < json_object_array_length(value)
+		       ? json_object_get_string(json_object_array_get_idx(value, n))
+		       : NULL;
+}
+
+/* What filters, wherever it stands. */
+static enum err_code read_filter(struct worker_list *list, struct err *e)
+{
+	const char *name = list->value(list, "name", 0);
+
+	if (read_connected(list, e) != ERR_OK || read_statuses(list, e) != ERR_OK ||
+	    read_tags(list, e) != ERR_OK || pick_ids(list, e) != ERR_OK)
+		return e->code;
+	if (name != NULL && (list->name = lowercase(name)) == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	return ERR_OK;
+}
+
+static enum err_code begin(struct worker_list *list, const struct request *rq, struct err *e)
+{
+	*list = (struct worker_list){
+		.rq = rq, .hears = mirror_hears(rq->app->mirror), .value = query_value};
+	if (!roster_loaded(rq->app->roster))
+		return err_set(e, ERR_DATABASE_UNAVAILABLE, NULL);
+	return ERR_OK;
+}
+
 enum err_code worker_list_begin(struct worker_list *list, const struct request *rq,
 				struct err *e)
 {
 	static const char *const names[] = {"connected", "status", "name",   "tag",
 					    "id",        "limit",  "cursor", NULL};
-	const char *name = request_query(rq, "name");
 
-	*list = (struct worker_list){.rq = rq, .hears = mirror_hears(rq->app->mirror)};
-	if (!roster_loaded(rq->app->roster))
-		return err_set(e, ERR_DATABASE_UNAVAILABLE, NULL);
-	if (request_query_only(rq, names, e) != ERR_OK || read_connected(list, e) != ERR_OK ||
-	    read_statuses(list, e) != ERR_OK || read_tags(list, e) != ERR_OK ||
-	    read_cursor(list, e) != ERR_OK ||
-	    request_query_i64(rq, "limit", 0, 1, LIST_LIMIT_MAX, &list->limit, e) != ERR_OK ||
-	    pick_ids(list, e) != ERR_OK)
+	if (begin(list, rq, e) != ERR_OK || request_query_only(rq, names, e) != ERR_OK ||
+	    read_filter(list, e) != ERR_OK || read_cursor(list, e) != ERR_OK ||
+	    request_query_i64(rq, "limit", 0, 1, LIST_LIMIT_MAX, &list->limit, e) != ERR_OK)
 		return e->code;
 	if (list->picked != NULL)
 		skip_picked(list);
-	if (name != NULL && (list->name = lowercase(name)) == NULL)
-		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	return ERR_OK;
+}
+
+/* Text, a truth value for "connected", or an array of texts where there may be several. An
+ * empty one would mean everybody, and certainly was not meant to. */
+static bool is_filter_value(const char *key, struct json_object *value)
+{
+	if (strcmp(key, "connected") == 0)
+		return json_object_is_type(value, json_type_boolean);
+	if (!json_object_is_type(value, json_type_array))
+		return json_object_is_type(value, json_type_string);
+	for (size_t i = 0; i < json_object_array_length(value); i++)
+		if (!json_object_is_type(json_object_array_get_idx(value, i), json_type_string))
+			return false;
+	return strcmp(key, "name") != 0 && json_object_array_length(value) > 0;
+}
+
+static enum err_code check_filter(struct json_object *filter, struct err *e)
+{
+	static const char *const names[] = {"connected", "status", "name", "tag", "id", NULL};
+	struct err inner = {0};
+	struct jread r;
+
+	jread_begin(&r, filter, &inner);
+	jread_only(&r, names);
+	if (jread_end(&r) != ERR_OK)
+		return err_set(e, inner.code, "filter: %s", inner.msg);
+	json_object_object_foreach(filter, key, value)
+	{
+		if (!is_filter_value(key, value))
+			return err_set(e, ERR_INVALID_REQUEST, "filter: %s: must be %s", key,
+				       strcmp(key, "connected") == 0 ? "true or false"
+				       : strcmp(key, "name") == 0
+					       ? "a text"
+					       : "a text, or several in an array");
+	}
+	return ERR_OK;
+}
+
+enum err_code worker_list_begin_filter(struct worker_list *list, const struct request *rq,
+				       struct json_object *filter, struct err *e)
+{
+	struct err inner = {0};
+
+	if (begin(list, rq, e) != ERR_OK || check_filter(filter, e) != ERR_OK)
+		return e->code;
+	list->filter = filter;
+	list->value = filter_value;
+	/* "Everybody who is connected" must not come to mean nobody. */
+	if (json_object_object_get(filter, "connected") != NULL && !list->hears)
+		return err_set(e, ERR_BROKER_UNAVAILABLE, NULL);
+	if (read_filter(list, &inner) != ERR_OK)
+		return err_set(e, inner.code, "filter: %s", inner.msg);
 	return ERR_OK;
 }
 

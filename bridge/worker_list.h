@@ -11,10 +11,13 @@
 
 struct worker_list {
 	const struct request *rq;
+	/* Where the filter stands: the nth value of that name, NULL past the last. */
+	const char *(*value)(const struct worker_list *list, const char *name, size_t n);
+	struct json_object *filter;        /* of a body; NULL: it is the query */
 	char *name;                        /* lowercase; NULL: any. Owned */
 	int connected;                     /* -1: any, 0, 1 */
 	unsigned statuses;                 /* 1u << status */
-	const char *tags[WORKER_TAGS_MAX]; /* it has all of them; the request's */
+	const char *tags[WORKER_TAGS_MAX]; /* it has all of them; the filter's */
 	size_t tags_len;
 	int64_t limit; /* 0: all */
 	bool hears;    /* the mirror, now */
@@ -30,6 +33,11 @@ struct worker_list {
 /* Reads the query. worker_list_fini() is fine after either outcome. */
 enum err_code worker_list_begin(struct worker_list *list, const struct request *rq,
 				struct err *e) MUST_CHECK;
+
+/* The same for all workers that a filter in a request's body means: an object with the members
+ * that the query has, an array where it may be there several times. Borrowed. */
+enum err_code worker_list_begin_filter(struct worker_list *list, const struct request *rq,
+				       struct json_object *filter, struct err *e) MUST_CHECK;
 void worker_list_fini(struct worker_list *list);
 
 /* The next worker and its presence (NULL: never connected; check list->hears first). NULL at
