@@ -116,6 +116,7 @@ $(OUT)/tests/unit/test_%: $(OUT)/tests/unit/test_%.o $(OUT)/libplugin.a $(OUT)/l
 
 # A fuzz target is libFuzzer's program, or one that runs the inputs that are kept. Those that
 # drive the plugin link nothing of the bridge, and the other way round: some names are in both.
+, := ,
 ifeq ($(FLAVOUR),fuzz)
 fuzz_main :=
 fuzz_link := -fsanitize=fuzzer
@@ -129,6 +130,11 @@ $(OUT)/tests/fuzz/fuzz_plugin_%: $(OUT)/tests/fuzz/fuzz_plugin_%.o $(fuzz_main) 
 $(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(fuzz_main) \
 		$(OUT)/libbridge.a $(OUT)/libprotocol.a
 	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(fuzz_link) $(call pkg_libs,$(BRIDGE_PKGS)) -lpthread -lm
+
+# What fuzz_rest.c puts itself in the place of.
+fuzz_rest_wraps := request_header request_header_all http_answered db_submit db_check pwhash_submit \
+	control_call identity_loaded identity_user identity_key roster_loaded mirror_hears mirror_get
+$(OUT)/tests/fuzz/fuzz_rest: fuzz_link += $(patsubst %,-Wl$(,)--wrap=%,$(fuzz_rest_wraps))
 
 .SECONDARY: $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(FUZZ_SRC))
 

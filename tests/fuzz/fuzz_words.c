@@ -73,6 +73,7 @@ static void check_cursors(const char *text)
 {
 	struct page_cursor page, page_again;
 	struct audit_cursor audit, audit_again;
+	struct command_cursor command, command_again;
 	struct watch_cursor watch, watch_again;
 	char printed[CURSOR_TEXT_SIZE];
 
@@ -88,6 +89,12 @@ static void check_cursors(const char *text)
 		audit_cursor_print(&audit, printed);
 		must(audit_cursor_parse(printed, &audit_again));
 		must(audit_again.at_ms == audit.at_ms && audit_again.id == audit.id);
+	}
+	if (command_cursor_parse(text, &command)) {
+		command_cursor_print(&command, printed);
+		must(command_cursor_parse(printed, &command_again));
+		must(command_again.created_ms == command.created_ms);
+		must(strcmp(command_again.id.text, command.id.text) == 0);
 	}
 	if (watch_cursor_parse(text, &watch)) {
 		must(strlen(watch.instance) <= EVENT_INSTANCE_MAX);

@@ -3,7 +3,7 @@
 #include "tests/unit/unit.h"
 
 #include <json-c/json.h>
-#include <threads.h>
+#include <pthread.h>
 
 #define AT INT64_C(1795442708542)
 
@@ -93,23 +93,25 @@ static void every_line_of_a_request_has_its_id(void **state)
 	assert_null(strstr(json_of("slow"), "request"));
 }
 
-static int other_thread(void *arg)
+static void *other_thread(void *arg)
 {
-	(void)arg;
-	return log_cause().id[0] == '\0' ? 0 : 1;
+	bool *empty = arg;
+
+	*empty = log_cause().id[0] == '\0';
+	return NULL;
 }
 
 static void a_cause_is_its_threads_alone(void **state)
 {
 	const struct log_cause cause = {"req-1"};
-	int result = -1;
-	thrd_t thread;
+	bool empty = false;
+	pthread_t thread;
 
 	(void)state;
 	log_set_cause(&cause);
-	assert_int_equal(thrd_create(&thread, other_thread, NULL), thrd_success);
-	thrd_join(thread, &result);
-	assert_int_equal(result, 0);
+	assert_int_equal(pthread_create(&thread, NULL, other_thread, &empty), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(empty);
 	assert_string_equal(log_cause().id, "req-1");
 }
 
