@@ -12,7 +12,10 @@
 #include "bridge/command_results.h"
 #include "bridge/command_send.h"
 #include "bridge/db.h"
+#include "bridge/engine_desired.h"
+#include "bridge/engine_reconcile.h"
 #include "bridge/mirror.h"
+#include "bridge/roster.h"
 #include "protocol/clock.h"
 
 #include <stdlib.h>
@@ -25,6 +28,8 @@ struct commands {
 	struct command_expiry *expiry;
 	struct command_kept *kept;
 	struct command_batches *batches;
+	struct engine_desired *desired;
+	struct engine_reconcile *reconcile;
 	struct command_watcher watcher;
 };
 
@@ -160,6 +165,8 @@ void commands_made(struct commands *c, const struct command_row *row)
 	command_figures_queued();
 	command_expiry_note(c->expiry, row->expires_ms);
 	tell(c, &row->worker, &row->id, &standing);
+	if (row->desired != NULL)
+		roster_set_desired(c->app->roster, &row->worker, row->desired, 0);
 	if (row->queue)
 		command_kept_note(c->kept, &row->worker);
 }
@@ -343,8 +350,10 @@ struct commands *commands_new(struct app *app, struct err *e)
 	c->expiry = command_expiry_new(app, e);
 	c->kept = command_kept_new(app, e);
 	c->batches = command_batches_new(app, e);
+	c->desired = engine_desired_new(app, e);
+	c->reconcile = engine_reconcile_new(app, e);
 	if (c->watches != NULL && c->results != NULL && c->expiry != NULL && c->kept != NULL &&
-	    c->batches != NULL)
+	    c->batches != NULL && c->desired != NULL && c->reconcile != NULL)
 		return c;
 	commands_free(c);
 	return NULL;
@@ -359,5 +368,7 @@ void commands_free(struct commands *c)
 	command_expiry_free(c->expiry);
 	command_kept_free(c->kept);
 	command_batches_free(c->batches);
+	engine_desired_free(c->desired);
+	engine_reconcile_free(c->reconcile);
 	free(c);
 }

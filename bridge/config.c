@@ -122,6 +122,9 @@ static const struct option options[] = {
 	    "is ever away"),
 	INT("COMMAND_DAYS", command_days, "90", 1, 36500,
 	    "how long commands are kept that have ended"),
+	INT("RECONCILE", reconcile, "0", 0, 1,
+	    "1: send the last start or stop again to a worker that comes back doing the "
+	    "opposite"),
 	INT("JOB_RENEWAL", job_renewal_s, "60", 1, 86400,
 	    "seconds between two looks for tokens to renew"),
 	INT("JOB_TOKEN_EXPIRY", job_token_expiry_s, "60", 1, 86400,

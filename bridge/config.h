@@ -49,6 +49,7 @@ struct config {
 	int64_t job_command_expiry_s, job_audit_retention_s, job_purge_s;
 	int64_t job_metrics_partitions_s;
 	int64_t metrics_days, metrics_ahead_seconds;
+	int64_t reconcile; /* 1: on */
 	int64_t directory_force;
 	char *log_level, *log_format;
 };

@@ -3,6 +3,7 @@
 #include "bridge/roster.h"
 
 #include "bridge/roster_sync.h"
+#include "protocol/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -229,6 +230,10 @@ static void keep_latest(struct record *from, struct record *to)
 		memcpy(new->engine_status, old->engine_status, sizeof(new->engine_status));
 		new->engine_status_ms = old->engine_status_ms;
 	}
+	/* Orders change no revision: they are read on their own (engine_desired.h). */
+	to->desired = from->desired;
+	to->desired_ms = from->desired_ms;
+	to->desired_noted_us = from->desired_noted_us;
 }
 
 static int64_t removed_revision(const struct roster *r, const struct worker_id *id)
@@ -355,6 +360,30 @@ void roster_set_engine_status(struct roster *r, const struct worker_id *id, cons
 		return;
 	strncpy(record->latest.engine_status, status, sizeof(record->latest.engine_status) - 1);
 	record->latest.engine_status_ms = at_ms;
+	changed(r, record);
+	tell_reported(r, record);
+}
+
+const char *engine_wish(const char *text)
+{
+	if (text != NULL && strcmp(text, "running") == 0)
+		return "running";
+	return text != NULL && strcmp(text, "stopped") == 0 ? "stopped" : NULL;
+}
+
+void roster_set_desired(struct roster *r, const struct worker_id *id, const char *status,
+			int64_t at_ms)
+{
+	struct record *record = roster_find(r, id);
+	const char *wish = engine_wish(status);
+
+	if (record == NULL)
+		return;
+	record->desired_ms = at_ms;
+	record->desired_noted_us = clock_mono_us();
+	if (record->desired == wish)
+		return;
+	record->desired = wish;
 	changed(r, record);
 	tell_reported(r, record);
 }

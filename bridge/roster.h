@@ -44,7 +44,10 @@ struct record {
 	int64_t renewal_failure_ms;
 	int64_t revision; /* n of its last change */
 	struct metric_latest latest;
-	bool event_due; /* event.c's: its latest report is about to be told */
+	const char *desired; /* the engine status that was ordered last; NULL: none. Static */
+	int64_t desired_ms;  /* when, by the database's clock; 0: never, or by us just now */
+	int64_t desired_noted_us; /* monotonic: when we learnt of it; 0: with the record */
+	bool event_due;           /* event.c's: its latest report is about to be told */
 
 	/* What status answers say of it besides the connection, as JSON text: made when it is
 	 * first needed, dropped by every change. The first head_len bytes stand before the
@@ -101,6 +104,13 @@ void roster_set_latest(struct roster *r, const struct worker_id *id, struct metr
 /* Notes an engine status that came by `workers/{id}/state`. Older ones are ignored. */
 void roster_set_engine_status(struct roster *r, const struct worker_id *id, const char *status,
 			      int64_t at_ms);
+
+/* Notes what its engine should be doing. `at_ms` 0: it was ordered here, a moment ago. */
+void roster_set_desired(struct roster *r, const struct worker_id *id, const char *status,
+			int64_t at_ms);
+
+/* "running" or "stopped" as a literal; NULL for everything else, NULL included. */
+const char *engine_wish(const char *text);
 
 /* Calls news(arg, id) for each change of another bridge, as soon as it is read; with NULL where
  * there are too many to tell one by one. */

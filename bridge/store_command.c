@@ -18,10 +18,11 @@ static const char sql_add[] =
 	" IF(? > 0, UTC_TIMESTAMP(3), NULL), ?)";
 static const char sql_count_kept[] = "SELECT COUNT(*) FROM commands WHERE kept_for = ?";
 static const char sql_desire[] =
-	"UPDATE workers SET desired_engine_status = ?, desired_at = ?, desired_command = ?,"
+	"UPDATE workers SET desired_engine_status = ?, desired_at = UTC_TIMESTAMP(3),"
+	" desired_command = ?,"
 	" reconciled_at = NULL, reconcile_command = NULL WHERE id = ?";
 static const char sql_undesire[] =
-	"UPDATE workers SET desired_engine_status = NULL, desired_at = ?,"
+	"UPDATE workers SET desired_engine_status = NULL, desired_at = UTC_TIMESTAMP(3),"
 	" desired_command = NULL WHERE id = ? AND desired_command = ?";
 
 static const char sql_sent[] =
@@ -194,7 +195,6 @@ static enum err_code desire(struct db *db, const struct command_row *row, struct
 	struct stmt *q = stmt_begin(db, sql_desire);
 
 	stmt_str(q, row->desired);
-	stmt_time(q, row->created_ms);
 	stmt_str(q, row->id.text);
 	stmt_str(q, row->worker.text);
 	stmt_exec(q);
@@ -307,7 +307,6 @@ static enum err_code undesire(struct db *db, const struct command_row *row, stru
 {
 	struct stmt *q = stmt_begin(db, sql_undesire);
 
-	stmt_time(q, clock_unix_ms());
 	stmt_str(q, row->worker.text);
 	stmt_str(q, row->id.text);
 	stmt_exec(q);

@@ -18,7 +18,7 @@
 	"(SELECT GROUP_CONCAT(g.tag ORDER BY g.position) FROM worker_tags g WHERE "            \
 	"g.worker_id = w.id), "                                                                \
 	"m.received_at, m.memory, m.cpu, m.rate, m.extra, m.last_engine_status, "              \
-	"m.last_engine_status_at "                                                             \
+	"m.last_engine_status_at, w.desired_engine_status, w.desired_at "                      \
 	"FROM workers w "                                                                      \
 	"LEFT JOIN tokens t FORCE INDEX (tokens_by_worker) "                                   \
 	"ON t.worker_id = w.id AND t.role = 'current' "                                        \
@@ -145,6 +145,8 @@ static struct record *read_record(struct stmt *q)
 	r->token_expires_ms = stmt_get_time(q, 7);
 	failed = failed || !split_tags(stmt_get_str(q, 8), r);
 	read_latest(q, &r->latest, &failed);
+	r->desired = engine_wish(stmt_get_str(q, 16));
+	r->desired_ms = stmt_get_time(q, 17);
 	if (failed) {
 		record_free(r);
 		return NULL;

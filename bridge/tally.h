@@ -26,6 +26,8 @@ struct prom;
 	  "command results that could not be read or matched")                                 \
 	X(RESULTS_DROPPED, "results_dropped",                                                  \
 	  "command results dropped, to be repeated by the worker")                             \
+	X(RECONCILED, "reconciled",                                                            \
+	  "starts and stops sent again to workers that came back doing the opposite")          \
 	X(AUDIT_DROPPED, "audit_dropped", "rows of the audit trail that were not recorded")    \
 	X(LISTENERS_DROPPED, "listeners_dropped",                                              \
 	  "event streams ended because their client was too slow")                             \

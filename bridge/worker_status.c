@@ -24,9 +24,12 @@ static void write_number(struct jwrite *w, const char *key, const struct metric_
 		jwrite_f64(w, key, value);
 }
 
-static void write_report(struct jwrite *w, const struct metric_latest *m)
+static void write_report(struct jwrite *w, const struct record *k)
 {
+	const struct metric_latest *m = &k->latest;
+
 	jwrite_str(w, "engine_status", m->engine_status[0] != '\0' ? m->engine_status : NULL);
+	jwrite_str(w, "desired_engine_status", k->desired);
 	write_number(w, "memory", m, m->memory);
 	write_number(w, "cpu", m, m->cpu);
 	write_number(w, "rate", m, m->rate);
@@ -45,7 +48,7 @@ static bool make_text(struct record *k)
 	write_head(&w, k);
 	k->status_head_len = (uint32_t)out.len;
 	w.comma = false; /* the connection's fields come between the two */
-	write_report(&w, &k->latest);
+	write_report(&w, k);
 	k->status_len = (uint32_t)out.len;
 	k->status_text = buf_take(&out, NULL);
 	return k->status_text != NULL;
