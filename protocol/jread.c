@@ -2,127 +2,35 @@
 #include "protocol/jread.h"
 
 #include "protocol/clock.h"
+#include "protocol/jcheck.h"
 #include "protocol/utf8.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static bool is_ascii(char c)
-{
-	return (unsigned char)c < 0x80;
-}
-
-static size_t skip_digits(const char *text, size_t len, size_t at)
-{
-	while (at < len && text[at] >= '0' && text[at] <= '9')
-		at++;
-	return at;
-}
-
-/* Where the number at `at` ends (RFC 8259 section 6); `at` itself if it has another form, such
- * as "1." and "-01", which json-c takes and gives back as it got them. */
-static size_t skip_number(const char *text, size_t len, size_t at)
-{
-	size_t from = at + (text[at] == '-'), end = skip_digits(text, len, from), part;
-
-	if (end == from || (text[from] == '0' && end > from + 1))
-		return at;
-	if (end < len && text[end] == '.') {
-		part = end + 1;
-		end = skip_digits(text, len, part);
-		if (end == part)
-			return at;
-	}
-	if (end < len && (text[end] == 'e' || text[end] == 'E')) {
-		part = end + 1;
-		if (part < len && (text[part] == '+' || text[part] == '-'))
-			part++;
-		end = skip_digits(text, len, part);
-		if (end == part)
-			return at;
-	}
-	return end;
-}
-
-static bool begins_number(char c)
-{
-	return c == '-' || (c >= '0' && c <= '9');
-}
-
-/* What json-c takes for JSON even when it is told to be strict. NULL: nothing of the kind. */
-static const char *foreign_sign(const char *text, size_t len)
-{
-	bool in_string = false;
-	size_t end;
-
-	/* It stops at a NUL, and takes surrogates for characters. */
-	if (memchr(text, '\0', len) != NULL || !utf8_valid(text, len))
-		return "not UTF-8 text";
-	for (size_t i = 0; i < len; i++) {
-		const char c = text[i];
-
-		if (c == '"')
-			in_string = !in_string;
-		else if (in_string && (unsigned char)c < 0x20)
-			return "a control character in a string";
-		else if (in_string && c == '\\')
-			i++;
-		else if (!in_string && (c == '\'' || c == 'N' || c == 'I'))
-			return "single quotes, NaN and Infinity are not part of it";
-		else if (!in_string && !is_ascii(c))
-			return "only strings may hold more than ASCII";
-		if (in_string || !begins_number(c))
-			continue;
-		end = skip_number(text, len, i);
-		if (end == i)
-			return "a number that is none";
-		i = end - 1;
-	}
-	return NULL;
-}
-
-/* Strict json-c 0.18 (Debian 13) compares signed characters, and so takes all that is not ASCII
- * for control characters. Such runs, which are in strings, it gets without being strict. `*at`:
- * where the last run began. */
-static struct json_object *parse(struct json_tokener *tok, const char *text, size_t len,
-				 size_t *at)
-{
-	struct json_object *doc = NULL;
-	size_t end = 0;
-
-	do {
-		const bool ascii = is_ascii(text[end]);
-
-		*at = end;
-		while (end < len && is_ascii(text[end]) == ascii)
-			end++;
-		json_tokener_set_flags(tok, ascii ? JSON_TOKENER_STRICT : 0);
-		doc = json_tokener_parse_ex(tok, text + *at, (int)(end - *at));
-	} while (end < len && json_tokener_get_error(tok) == json_tokener_continue);
-	if (json_tokener_get_error(tok) != json_tokener_continue || doc != NULL)
-		return doc;
-	/* A bare number or an unfinished text: only an end tells the two apart. */
-	return json_tokener_parse_ex(tok, "", 1);
-}
+static_assert(JREAD_MAX_DEPTH + JREAD_ENVELOPE_DEPTH <= JCHECK_DEPTH_MAX, "see jcheck.h");
 
 static struct json_object *parse_deep(const char *text, size_t len, int depth, struct err *e)
 {
 	struct json_tokener *tok;
 	struct json_object *doc = NULL;
 	enum json_tokener_error why;
-	const char *foreign;
-	size_t at;
+	const char *wrong;
+	size_t at = 0;
 
-	if (len == 0 || len > INT_MAX) {
+	if (len == 0 || len >= INT_MAX) {
 		err_set(e, ERR_INVALID_REQUEST, len == 0 ? "empty: JSON expected" : "too long");
 		return NULL;
 	}
-	foreign = foreign_sign(text, len);
-	if (foreign != NULL) {
-		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: %s", foreign);
+	/* What JSON is, is not left to json-c: strict or not it takes what is none, differently
+	 * in each version, and surrogates for characters. */
+	wrong = utf8_valid(text, len) ? jcheck(text, len, (size_t)depth, &at) : "not UTF-8";
+	if (wrong != NULL) {
+		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: %s at byte %zu", wrong, at);
 		return NULL;
 	}
 	tok = json_tokener_new_ex(depth);
@@ -130,11 +38,14 @@ static struct json_object *parse_deep(const char *text, size_t len, int depth, s
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		return NULL;
 	}
-	doc = parse(tok, text, len, &at);
+	doc = json_tokener_parse_ex(tok, text, (int)len);
+	/* Only an end tells a bare number from the beginning of one. */
+	if (json_tokener_get_error(tok) == json_tokener_continue)
+		doc = json_tokener_parse_ex(tok, "", 1);
 	why = json_tokener_get_error(tok);
 	if (why != json_tokener_success) {
-		err_set(e, ERR_INVALID_REQUEST, "not valid JSON: %s at byte %zu",
-			json_tokener_error_desc(why), at + json_tokener_get_parse_end(tok));
+		err_set(e, ERR_INVALID_REQUEST, "not readable JSON: %s",
+			json_tokener_error_desc(why));
 		json_object_put(doc);
 		doc = NULL;
 	} else if (doc == NULL) { /* json-c's way to say `null` */

@@ -10,8 +10,9 @@ SUPPORT = ROOT / "tests" / "support"
 
 VALGRIND = os.environ.get("ROLLCALL_TEST_VALGRIND", "") not in ("", "0")
 
-# Memcheck makes a program 20 to 50 times slower; what is measured in seconds stays comparable.
-SLOWNESS = 8 if VALGRIND else 1
+# Memcheck makes a program 20 to 50 times slower, ThreadSanitizer ten times; what is measured in
+# seconds stays comparable.
+SLOWNESS = 8 if VALGRIND else int(os.environ.get("ROLLCALL_TEST_SLOWNESS", "1"))
 
 
 def _built(variable, default):
