@@ -37,7 +37,9 @@ static bool at_end(const struct check *c)
 /* '\0' at the end: no part of JSON begins with it. */
 static char here(const struct check *c)
 {
-	return at_end(c) ? '\0' : c->text[c->at];
+	if (at_end(c))
+		return '\0';
+	return c->text[c->at];
 }
 
 static void skip_blanks(struct check *c)
