@@ -14,6 +14,7 @@
 #include "bridge/loop.h"
 #include "bridge/prom.h"
 #include "bridge/resolve.h"
+#include "bridge/tls_client.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 
@@ -212,11 +213,18 @@ static void take_down(struct broker *b)
 			l->disconnected(l->arg);
 }
 
+static const char *why_of(int rc)
+{
+	if (rc == MOSQ_ERR_TLS && *tls_client_why() != '\0')
+		return tls_client_why();
+	return rc == MOSQ_ERR_ERRNO ? strerrordesc_np(errno) : mosquitto_strerror(rc);
+}
+
 /* To be called after everything that libmosquitto did outside its callbacks. */
 static void settle(struct broker *b, int rc)
 {
 	if (rc != MOSQ_ERR_SUCCESS && !b->failed)
-		fail(b, rc == MOSQ_ERR_ERRNO ? strerrordesc_np(errno) : mosquitto_strerror(rc));
+		fail(b, why_of(rc));
 	if (b->failed)
 		take_down(b);
 	else if (mosquitto_want_write(b->mosq))
@@ -238,6 +246,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		if (errno == EAGAIN)
 			break;
 	}
+	/* Bytes that TLS has read ahead do not make the socket readable. */
+	if (rc == MOSQ_ERR_SUCCESS && tls_client_has_pending(mosquitto_ssl_get(b->mosq)))
+		event_active(b->readable, EV_READ, 0);
 	settle(b, rc);
 }
 
@@ -257,6 +268,32 @@ static void on_misc(void *arg)
 	if (b->state != LINK_UP && clock_mono_us() > b->deadline_us)
 		fail(b, "no answer to the connection attempt");
 	settle(b, b->failed ? MOSQ_ERR_SUCCESS : mosquitto_loop_misc(b->mosq));
+}
+
+/* False: TLS is wanted and cannot be had; that is logged. */
+static bool configure_tls(struct broker *b)
+{
+	const struct config *config = &b->app->config;
+	const struct tls_client files = {config->broker_tls_ca, config->broker_tls_cert,
+					 config->broker_tls_key, config->broker_host};
+	struct ssl_ctx_st *context;
+	struct err e;
+	int rc;
+
+	if (*config->broker_tls_ca == '\0')
+		return true;
+	context = tls_client_context(&files, &e);
+	if (context == NULL) {
+		fail(b, e.msg);
+		return false;
+	}
+	rc = mosquitto_int_option(b->mosq, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0);
+	if (rc == MOSQ_ERR_SUCCESS)
+		rc = mosquitto_void_option(b->mosq, MOSQ_OPT_SSL_CTX, context);
+	tls_client_context_free(context); /* libmosquitto has a reference of its own */
+	if (rc != MOSQ_ERR_SUCCESS)
+		fail(b, mosquitto_strerror(rc));
+	return rc == MOSQ_ERR_SUCCESS;
 }
 
 static int configure(struct broker *b)
@@ -311,10 +348,10 @@ static void open_link(struct broker *b, const char *address)
 	b->deadline_us = clock_mono_us() + HANDSHAKE_MS * INT64_C(1000);
 	timer_every(b->misc, MISC_PERIOD_MS);
 	rc = configure(b);
-	if (rc == MOSQ_ERR_SUCCESS)
+	if (rc == MOSQ_ERR_SUCCESS && configure_tls(b))
 		rc = mosquitto_connect_async(b->mosq, address, (int)b->app->config.broker_port,
 					     KEEPALIVE_S);
-	if (rc == MOSQ_ERR_SUCCESS && !watch_socket(b))
+	if (rc == MOSQ_ERR_SUCCESS && !b->failed && !watch_socket(b))
 		rc = MOSQ_ERR_NOMEM;
 	settle(b, rc);
 }

@@ -170,6 +170,24 @@ static const char session[] =
 	"SET time_zone = '+00:00', innodb_lock_wait_timeout = 3, "
 	"sql_mode = 'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'";
 
+/* Over TCP, and where a CA is given: encrypted or not at all, with the server's name checked.
+ */
+static void use_tls(struct db *db)
+{
+	const struct config *c = db->config;
+	const my_bool yes = 1;
+
+	if (*c->db_tls_ca == '\0' || *c->db_socket != '\0')
+		return;
+	mysql_options(db->mysql, MYSQL_OPT_SSL_ENFORCE, &yes);
+	mysql_options(db->mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &yes);
+	mysql_options(db->mysql, MYSQL_OPT_SSL_CA, c->db_tls_ca);
+	if (*c->db_tls_cert != '\0') {
+		mysql_options(db->mysql, MYSQL_OPT_SSL_CERT, c->db_tls_cert);
+		mysql_options(db->mysql, MYSQL_OPT_SSL_KEY, c->db_tls_key);
+	}
+}
+
 static enum err_code connect_now(struct db *db, struct err *e)
 {
 	const struct config *c = db->config;
@@ -184,6 +202,7 @@ static enum err_code connect_now(struct db *db, struct err *e)
 	mysql_options(db->mysql, MYSQL_OPT_WRITE_TIMEOUT, &db->patience_s);
 	mysql_options(db->mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4");
 	mysql_options(db->mysql, MYSQL_INIT_COMMAND, session);
+	use_tls(db);
 	if (mysql_real_connect(db->mysql, local ? NULL : c->db_host, c->db_user, c->db_password,
 			       c->db_name, local ? 0 : (unsigned)c->db_port,
 			       local ? c->db_socket : NULL, 0) != NULL)

@@ -7,6 +7,7 @@
 #include "bridge/broker.h"
 #include "bridge/config.h"
 #include "bridge/mqtt_packet.h"
+#include "bridge/tls_client.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
@@ -50,6 +51,7 @@ struct metric_link {
 
 	/* The thread's. */
 	int fd;
+	struct ssl_st *tls; /* NULL: none */
 	enum link_state state;
 	int64_t heard_us, asked_us, began_us;
 	char *in;
@@ -146,6 +148,45 @@ static int connect_to(const char *address, int port)
 	return fd;
 }
 
+/* False: TLS is wanted and cannot be had. */
+static bool begin_tls(struct metric_link *l)
+{
+	const struct config *config = l->config;
+	const struct tls_client files = {config->broker_tls_ca, config->broker_tls_cert,
+					 config->broker_tls_key, config->broker_host};
+	struct err e;
+
+	if (*config->broker_tls_ca == '\0')
+		return true;
+	l->tls = tls_client_new(&files, l->fd, &e);
+	return l->tls != NULL || broken(l, e.msg);
+}
+
+static ssize_t read_some(struct metric_link *l, void *out, size_t len)
+{
+	return l->tls != NULL ? tls_client_read(l->tls, out, len) : read(l->fd, out, len);
+}
+
+static ssize_t write_some(struct metric_link *l, const void *data, size_t len)
+{
+	return l->tls != NULL ? tls_client_write(l->tls, data, len)
+			      : send(l->fd, data, len, MSG_NOSIGNAL);
+}
+
+static bool wants_write(const struct metric_link *l)
+{
+	const bool more = l->sent < l->sending.len;
+
+	return l->tls != NULL ? tls_client_wants_write(l->tls, more) : more;
+}
+
+static const char *why_of(const struct metric_link *l)
+{
+	if (l->tls != NULL && *tls_client_why() != '\0')
+		return tls_client_why();
+	return strerrordesc_np(errno);
+}
+
 static void greet(struct metric_link *l)
 {
 	char id[48];
@@ -176,12 +217,14 @@ static bool open_socket(struct metric_link *l)
 	l->in_len = l->skip = l->sent = 0;
 	buf_reset(&l->sending);
 	greet(l);
-	return true;
+	return begin_tls(l);
 }
 
 static void close_socket(struct metric_link *l)
 {
 	atomic_store(&l->up, false);
+	tls_client_free(l->tls);
+	l->tls = NULL;
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
@@ -292,13 +335,13 @@ static bool take_packets(struct metric_link *l)
 static bool receive(struct metric_link *l)
 {
 	static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
-	ssize_t n = read(l->fd, l->in + l->in_len, IN_BYTES - l->in_len);
+	ssize_t n = read_some(l, l->in + l->in_len, IN_BYTES - l->in_len);
 	size_t skipped;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n <= 0)
-		return broken(l, n == 0 ? "the broker closed it" : strerrordesc_np(errno));
+		return broken(l, n == 0 ? "the broker closed it" : why_of(l));
 	l->heard_us = clock_mono_us();
 	skipped = l->skip < (size_t)n ? l->skip : (size_t)n;
 	if (skipped > 0)
@@ -337,12 +380,11 @@ static bool transmit(struct metric_link *l)
 
 	fetch_queued(l);
 	while (l->sent < l->sending.len) {
-		n = send(l->fd, l->sending.data + l->sent, l->sending.len - l->sent,
-			 MSG_NOSIGNAL);
+		n = write_some(l, l->sending.data + l->sent, l->sending.len - l->sent);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))
 			return true;
-		if (n < 0)
-			return broken(l, strerrordesc_np(errno));
+		if (n <= 0)
+			return broken(l, why_of(l));
 		l->sent += (size_t)n;
 		l->asked_us = clock_mono_us();
 		fetch_queued(l);
@@ -397,13 +439,15 @@ static void serve(struct metric_link *l)
 			{.fd = l->wake_fd, .events = POLLIN},
 		};
 
-		if (l->sent < l->sending.len)
+		const bool ahead = tls_client_has_pending(l->tls);
+
+		if (wants_write(l))
 			fds[0].events |= POLLOUT;
-		if (poll(fds, ARRAY_LEN(fds), 500) < 0 && errno != EINTR)
+		if (poll(fds, ARRAY_LEN(fds), ahead ? 0 : 500) < 0 && errno != EINTR)
 			ok = broken(l, strerrordesc_np(errno));
 		if (fds[1].revents != 0)
 			drain_wake(l);
-		if (fds[0].revents & (POLLIN | POLLERR | POLLHUP))
+		if (ahead || fds[0].revents & (POLLIN | POLLERR | POLLHUP))
 			ok = receive(l);
 		ok = ok && keep_alive(l) && transmit(l);
 	}
@@ -440,8 +484,8 @@ static void *thread_main(void *arg)
 				retry_ms = RETRY_MIN_MS;
 			if (stopping(l))
 				say_goodbye(l);
-			close_socket(l);
 		}
+		close_socket(l);
 		if (!stopping(l))
 			wait_retry(l, retry_ms);
 		retry_ms = retry_ms * 2 < RETRY_MAX_MS ? retry_ms * 2 : RETRY_MAX_MS;

@@ -20,8 +20,9 @@ OPTIONS = ("--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M")
 
 
 class DatabaseServer:
-    def __init__(self, directory, template=None, options=OPTIONS):
-        """`template`: the data directory of a server that is not running, to start from."""
+    def __init__(self, directory, template=None, options=OPTIONS, port=None):
+        """`template`: the data directory of a server that is not running, to start from; `port`:
+        of TCP, beside the socket."""
         self.directory = directory
         self.data = directory / "data"
         self.socket = str(directory / "db.sock")
@@ -36,7 +37,8 @@ class DatabaseServer:
         self.process = Process("mariadb", [
             self.mariadbd, "--no-defaults", f"--user={getpass.getuser()}",
             f"--datadir={self.data}", f"--tmpdir={self.tmp}", f"--socket={self.socket}",
-            f"--pid-file={directory / 'db.pid'}", "--skip-networking", "--skip-name-resolve",
+            f"--pid-file={directory / 'db.pid'}", "--skip-name-resolve",
+            *(["--bind-address=127.0.0.1", f"--port={port}"] if port else ["--skip-networking"]),
             *options], directory)
 
     def _install(self):

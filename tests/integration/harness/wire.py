@@ -9,6 +9,7 @@ import base64
 import collections
 import os
 import socket
+import ssl
 import struct
 import time
 
@@ -42,10 +43,13 @@ def text(s):
 class Transport:
     """Bytes of MQTT over a TCP connection or over WebSocket frames."""
 
-    def __init__(self, port, websocket, path="/", timeout=5):
-        """Call ready() before reading; apart from here, so that many may shake hands at once."""
+    def __init__(self, port, websocket, path="/", timeout=5, context=None):
+        """Call ready() before reading; apart from here, so that many may shake hands at once.
+        `context`: of TLS."""
         self.sock = socket.create_connection(("127.0.0.1", port), timeout * SLOWNESS)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            self.sock = context.wrap_socket(self.sock, server_hostname="localhost")
         self.websocket = websocket
         self.raw = b""
         self.data = b""
@@ -74,7 +78,7 @@ class Transport:
     def _receive(self):
         try:
             got = self.sock.recv(65536)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             got = b""
         if not got:
             raise Closed()
@@ -142,8 +146,8 @@ class Transport:
 class Wire:
     """One MQTT connection. `version` is 4 (3.1.1) or 5."""
 
-    def __init__(self, port, websocket=False, version=5, path="/", wait=True):
-        self.transport = Transport(port, websocket, path)
+    def __init__(self, port, websocket=False, version=5, path="/", wait=True, context=None):
+        self.transport = Transport(port, websocket, path, context=context)
         self.version = version
         self.inbox = collections.deque()
         self.next_id = 0
