@@ -37,6 +37,7 @@ class Line(Client):
         self.unsteady = False  # bytes may be stuck in the kernel since the link was down
         self.flaps = link.flaps if link else 0
         self.number = 0
+        self.packets = self.read = 0  # sent; of those, surely read by the broker
         self.name = f"{client_id[len(worker.id):] or '.'} {'ws' if self.websocket else 'tcp'}" \
             f"{version} #{crew.next_number()}"
         self.door = (crew.port(self.websocket, link), self.websocket,
@@ -53,8 +54,9 @@ class Line(Client):
 
     @property
     def turns(self):
+        """Until the broker has been through all that was sent: it reads a packet a turn."""
         slow = self.websocket and self.crew.world.version < (2, 1)
-        return TURNS_WEBSOCKET_20 if slow else TURNS
+        return (TURNS_WEBSOCKET_20 if slow else TURNS) + self.packets - self.read
 
     @property
     def silence_s(self):
@@ -119,7 +121,7 @@ class Line(Client):
         if kind == CONNACK:
             self._answered(body[1], now)
         elif kind == PINGRESP and self.pings:
-            self._pong(self.pings.pop(0), now)
+            self._pong(*self.pings.pop(0), now)
         elif kind == DISCONNECT:
             self.tell(f"DISCONNECT {body[0] if body else 0:#x} from the broker")
 
@@ -141,6 +143,7 @@ class Line(Client):
     def _accepted(self, now):
         session = self.session
         session.acked = now
+        self.read = 1
         self.crew.count("sessions")
         for other in self.worker.sessions:
             # A client id has one session: those that were answered before this one asked are over.
@@ -196,7 +199,11 @@ class Line(Client):
         if not self.alive or self.muted or self.session.acked == INF:
             return
         self.say(PINGREQ)
-        self.pings.append(time.monotonic())
+        self.pings.append((time.monotonic(), self.packets))
+
+    def send(self, kind, body=b"", flags=0):
+        self.packets += 1
+        super().send(kind, body, flags)
 
     def say(self, kind, body=b"", flags=0):
         """Sends something, which proves to the broker that the session is alive."""
@@ -205,7 +212,8 @@ class Line(Client):
         if self.alive and self.arrives():
             self.session.touch(now)
 
-    def _pong(self, asked, now):
+    def _pong(self, asked, number, now):
+        self.read = number
         if self.link and asked < self.link.up_since:
             return
         if self.unsteady:
@@ -256,6 +264,7 @@ class Line(Client):
             self._release_elders(now)
         if how == "ws-close":
             self.mute()
+            self.packets += 1
             self.send_bytes(WS_CLOSE)
             return
         if how == "goodbye":
