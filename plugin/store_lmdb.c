@@ -11,10 +11,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define META_LSN "lsn"
 #define LOCK_FILE_BYTES 8192 /* with the default number of readers */
+#define FULL_BYTES 65536     /* a disk with less room than this is full */
 
 struct lmdb {
 	MDB_env *env;
@@ -273,6 +275,18 @@ static const struct pending *settle(struct place *p)
 	return p->at;
 }
 
+/* LMDB says EIO of a write of which the disk took only a part, as one does that has no room for
+ * the rest. */
+static int told_apart(const struct lmdb *l, int rc)
+{
+	struct statvfs fs;
+	int fd;
+
+	if (rc != EIO || mdb_env_get_fd(l->env, &fd) != 0 || fstatvfs(fd, &fs) != 0)
+		return rc;
+	return (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES ? ENOSPC : rc;
+}
+
 /* Commits `most` records at most. The lsn is in the part that has the last of them; a power cut
  * may undo the parts before it, which spares each LMDB's second sync. */
 static enum err_code commit_part(struct lmdb *l, struct place *p, size_t most, bool last,
@@ -292,7 +306,7 @@ static enum err_code commit_part(struct lmdb *l, struct place *p, size_t most, b
 		return fail(e, "write", rc);
 	}
 	rc = mdb_txn_commit(txn);
-	return rc != 0 ? fail(e, "commit", rc) : ERR_OK;
+	return rc != 0 ? fail(e, "commit", told_apart(l, rc)) : ERR_OK;
 }
 
 enum err_code lmdb_commit(struct lmdb *l, const struct pending_set *set, uint64_t lsn,
