@@ -9,6 +9,7 @@
 #include "bridge/command_expiry.h"
 #include "bridge/command_figures.h"
 #include "bridge/command_kept.h"
+#include "bridge/command_news.h"
 #include "bridge/command_results.h"
 #include "bridge/command_send.h"
 #include "bridge/db.h"
@@ -28,6 +29,7 @@ struct commands {
 	struct command_expiry *expiry;
 	struct command_kept *kept;
 	struct command_batches *batches;
+	struct command_news *news;
 	struct engine_desired *desired;
 	struct engine_reconcile *reconcile;
 	struct command_watcher watcher;
@@ -112,7 +114,7 @@ static void on_recorded(void *arg, struct err *e)
 	if (e->code != ERR_OK && i->failure.code == ERR_OK)
 		i->standing.state = COMMAND_QUEUED;
 	else if (i->standing.changed)
-		command_stands(i->commands, &i->row.worker, &i->row.id, &i->standing);
+		command_happened(i->commands, &i->row.worker, &i->standing);
 	if (i->failure.code == ERR_OK)
 		e->code = ERR_OK;
 	finish(i, e);
@@ -164,7 +166,7 @@ void commands_made(struct commands *c, const struct command_row *row)
 
 	command_figures_queued();
 	command_expiry_note(c->expiry, row->expires_ms);
-	tell(c, &row->worker, &row->id, &standing);
+	command_happened(c, &row->worker, &standing);
 	if (row->desired != NULL)
 		roster_set_desired(c->app->roster, &row->worker, row->desired, 0);
 	if (row->queue)
@@ -248,7 +250,7 @@ static void on_cancelled(void *arg, struct err *e)
 
 	if (e->code == ERR_OK && i->standing.changed) {
 		command_figures_stand(&i->standing);
-		command_stands(i->commands, &i->row.worker, &i->row.id, &i->standing);
+		command_happened(i->commands, &i->row.worker, &i->standing);
 	}
 	finish(i, e);
 }
@@ -314,8 +316,30 @@ void command_stands(struct commands *c, const struct worker_id *worker,
 	if (!standing->found)
 		return;
 	tell(c, worker, id, standing);
+	command_news_note(c->news, id, standing->state);
 	if (command_state_final(standing->state))
 		command_watch_tell(c->watches, id, standing);
+}
+
+void command_happened(struct commands *c, const struct worker_id *worker,
+		      const struct command_standing *standing)
+{
+	command_stands(c, worker, &standing->id, standing);
+	command_news_add(c->news, worker, &standing->id, standing);
+}
+
+static void on_news(void *arg, const struct worker_id *worker, const struct command_id *id,
+		    const struct command_standing *standing)
+{
+	command_stands(arg, worker, id, standing);
+}
+
+static void on_lost(void *arg)
+{
+	struct commands *c = arg;
+
+	if (c->watcher.lost != NULL)
+		c->watcher.lost(c->watcher.arg);
 }
 
 /* ---- life -------------------------------------------------------------------------------- */
@@ -339,6 +363,7 @@ void commands_presence(struct app *app, const struct presence *p)
 struct commands *commands_new(struct app *app, struct err *e)
 {
 	struct commands *c = calloc(1, sizeof(*c));
+	const struct command_news_reader reader = {on_news, on_lost, c};
 
 	if (c == NULL) {
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
@@ -350,10 +375,11 @@ struct commands *commands_new(struct app *app, struct err *e)
 	c->expiry = command_expiry_new(app, e);
 	c->kept = command_kept_new(app, e);
 	c->batches = command_batches_new(app, e);
+	c->news = command_news_new(app, &reader, e);
 	c->desired = engine_desired_new(app, e);
 	c->reconcile = engine_reconcile_new(app, e);
 	if (c->watches != NULL && c->results != NULL && c->expiry != NULL && c->kept != NULL &&
-	    c->batches != NULL && c->desired != NULL && c->reconcile != NULL)
+	    c->batches != NULL && c->news != NULL && c->desired != NULL && c->reconcile != NULL)
 		return c;
 	commands_free(c);
 	return NULL;
@@ -368,6 +394,7 @@ void commands_free(struct commands *c)
 	command_expiry_free(c->expiry);
 	command_kept_free(c->kept);
 	command_batches_free(c->batches);
+	command_news_free(c->news);
 	engine_desired_free(c->desired);
 	engine_reconcile_free(c->reconcile);
 	free(c);

@@ -20,6 +20,7 @@ void commands_free(struct commands *c); /* NULL is fine */
 struct command_watcher {
 	void (*stands)(void *arg, const struct worker_id *worker, const struct command_id *id,
 		       const struct command_standing *standing);
+	void (*lost)(void *arg); /* something that another bridge did was not heard */
 	void *arg;
 };
 void commands_set_watcher(struct commands *c, const struct command_watcher *w); /* NULL: none */
@@ -64,6 +65,10 @@ void commands_receive(struct app *app, const struct worker_id *id, const char *p
 /* What the mirror has just learnt. */
 void commands_presence(struct app *app, const struct presence *p);
 
-/* Tells those who wait and listen where a command stands, after a commit. */
+/* Tells those who wait and listen where a command stands, after a commit. The first is for what
+ * every bridge hears of, as results of workers; the second for what happened here alone, and
+ * tells the other bridges, too. */
 void command_stands(struct commands *c, const struct worker_id *worker,
 		    const struct command_id *id, const struct command_standing *standing);
+void command_happened(struct commands *c, const struct worker_id *worker,
+		      const struct command_standing *standing);

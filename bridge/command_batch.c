@@ -101,7 +101,7 @@ void command_batch_tell(struct app *app, const struct batch_taken_list *taken)
 							  .created_ms = t->created_ms};
 
 		command_figures_stand(&standing);
-		command_stands(app->commands, &t->worker, &t->id, &standing);
+		command_happened(app->commands, &t->worker, &standing);
 	}
 }
 

@@ -69,7 +69,7 @@ static void on_recorded(void *arg, struct err *e)
 		if (!o->standing.changed)
 			continue;
 		command_figures_stand(&o->standing);
-		command_stands(d->app->commands, &o->row.worker, &o->row.id, &o->standing);
+		command_happened(d->app->commands, &o->row.worker, &o->standing);
 	}
 	finish(d);
 }

@@ -59,7 +59,7 @@ void command_expiry_tell(struct app *app, const struct commands_expired *expired
 							  .created_ms = c->created_ms};
 
 		command_figures_stand(&standing);
-		command_stands(app->commands, &c->worker, &c->id, &standing);
+		command_happened(app->commands, &c->worker, &standing);
 	}
 }
 

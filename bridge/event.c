@@ -270,6 +270,11 @@ static void on_command(void *arg, const struct worker_id *worker, const struct c
 	add(ev, EVENT_COMMAND, worker, &out);
 }
 
+static void on_command_lost(void *arg)
+{
+	event_listeners_lose(((struct events *)arg)->listeners);
+}
+
 /* ---- cursors ----------------------------------------------------------------------------- */
 
 bool events_known(const struct events *ev)
@@ -318,7 +323,7 @@ static void watch_all(struct events *ev)
 {
 	const struct mirror_watcher mirror = {on_presence, on_hearing, ev};
 	const struct roster_watcher roster = {on_record, on_removed, on_reported, ev};
-	const struct command_watcher command = {on_command, ev};
+	const struct command_watcher command = {on_command, on_command_lost, ev};
 
 	mirror_set_watcher(ev->app->mirror, &mirror);
 	roster_set_watcher(ev->app->roster, &roster);

@@ -5,6 +5,7 @@
 #include "bridge/command_body.h"
 #include "bridge/cursor.h"
 #include "bridge/db.h"
+#include "bridge/event.h"
 #include "bridge/rest_order.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
@@ -144,15 +145,20 @@ static enum err_code read_query(struct reading *r, struct err *e)
 
 enum err_code rest_command_list(struct request *rq, struct err *e)
 {
+	char cursor[CURSOR_TEXT_SIZE];
 	struct reading *r;
 
 	if (roster_get(rq->app->roster, &rq->worker, e) == NULL ||
 	    (r = reading_new(rq, e)) == NULL)
 		return e->code;
-	if (read_query(r, e) == ERR_OK)
+	if (read_query(r, e) == ERR_OK) {
+		/* Before the reading: what changes during it is heard, perhaps twice. */
+		events_cursor(rq->app->events, cursor);
+		respond_header(rq, "X-Rollcall-Cursor", cursor);
 		db_submit(rq->app->db, read_list, on_list, r);
-	else
+	} else {
 		reading_free(r);
+	}
 	return e->code;
 }
 

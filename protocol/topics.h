@@ -18,6 +18,7 @@
 #define TOPIC_HEARTBEAT "rollcall/v1/heartbeat"
 #define TOPIC_AUDIT "rollcall/v1/audit"
 #define TOPIC_TOKEN "rollcall/v1/token"
+#define TOPIC_COMMAND_NEWS "rollcall/v1/commands" /* among bridges */
 /* Not below rollcall/v1/, where everything is JSON. As closed to others. */
 #define TOPIC_METRICS_BATCH "rollcall/metrics/v1"
 #define TOPIC_OWN_PREFIX "rollcall/v1/" /* only the plugin and control users write below it */

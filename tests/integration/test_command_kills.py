@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+"""Kept commands under kill -9 of every part: none is lost, none is there twice, and no state is
+reported that nobody has proven."""
+
+import json
+import os
+import random
+import threading
+import time
+
+import pytest
+import requests
+
+from harness.bridge import Bridge
+from harness.rest import Rest
+from harness.wait import wait_until
+from harness.wire import Closed
+from harness.worker import Refused
+
+WORKERS = 4
+KILLS = 9
+PATIENCE_S = 1.0  # before a result is sent again
+RANK = {state: n for n, state in enumerate(("queued", "sent", "accepted", "done"))}
+
+
+class Obedient(threading.Thread):
+    """A worker that accepts and carries out what it is told, over as many connections as it
+    takes, and repeats each result until it is acknowledged."""
+
+    def __init__(self, site, identity, protocol, chance):
+        super().__init__(daemon=True)
+        self.worker = site.worker(identity, protocol)
+        self.worker_id, self.chance = identity.worker_id, chance
+        self.received = {}  # command id: how often
+        self.said = {}      # command id: the results that were sent at least once
+        self.unacknowledged = {}  # (command id, status): when it was sent last
+        self.rejected = []
+        self.stopping = threading.Event()
+        self.fault = None
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                try:
+                    self.worker.connect()
+                    self.unacknowledged = dict.fromkeys(self.unacknowledged, 0.0)
+                    self.live()
+                except (OSError, Closed, Refused, TimeoutError):
+                    time.sleep(0.05)  # the broker is away
+        except Exception as fault:  # pylint: disable=broad-except
+            self.fault = fault
+
+    def live(self):
+        # Some sessions are short: then what they were sent and did not accept comes again.
+        until = time.monotonic() + self.chance.choice([0.1, 0.5, 1, 5])
+        while not self.stopping.is_set() and time.monotonic() < until:
+            try:
+                self.worker.wire.pump(0.02)
+            except TimeoutError:
+                pass
+            while self.worker.wire.inbox:
+                self.hear(self.worker.wire.inbox.popleft())
+            self.repeat()
+
+    def hear(self, message):
+        payload = json.loads(message.payload)
+        if message.topic.endswith("/commands"):
+            command_id = payload["command_id"]
+            self.received[command_id] = self.received.get(command_id, 0) + 1
+            if command_id not in self.said and self.chance.random() < 0.7:
+                self.said[command_id] = ["accepted", "done"]
+                for status in self.said[command_id]:
+                    self.unacknowledged[command_id, status] = 0.0
+        elif message.topic.endswith("/results/ack"):
+            self.rejected += payload["rejected"]
+            for command_id in payload["command_ids"]:
+                # One acknowledgement may be for either; `done` is what has to get through.
+                if self.unacknowledged.pop((command_id, "accepted"), None) is None:
+                    self.unacknowledged.pop((command_id, "done"), None)
+
+    def repeat(self):
+        now = time.monotonic()
+        for (command_id, status), at in list(self.unacknowledged.items()):
+            if now - at > PATIENCE_S:
+                self.unacknowledged[command_id, status] = now
+                self.worker.publish("results", {"command_id": command_id, "status": status,
+                                                "result": command_id}, qos=0)
+
+
+class Master(threading.Thread):
+    """Gives commands by one of the bridges, asks again until it is told, and looks at them."""
+
+    def __init__(self, rests, workers, number, chance):
+        super().__init__(daemon=True)
+        self.rests, self.workers, self.number, self.chance = rests, workers, number, chance
+        self.given = {}     # key: (worker id, command id)
+        self.reported = {}  # command id: the furthest state that was reported
+        self.stopping = threading.Event()
+        self.fault = None
+
+    def run(self):
+        try:
+            while not self.stopping.is_set():
+                self.give(self.chance.choice(self.workers), f"{self.number}.{len(self.given)}")
+                self.look()
+        except Exception as fault:  # pylint: disable=broad-except
+            self.fault = fault
+
+    def request(self, method, path, **options):
+        """None: nobody answered, or had no database."""
+        with self.chance.choice(self.rests).twin() as rest:
+            try:
+                response = rest.request(method, path, timeout=5, **options)
+            except requests.RequestException:
+                return None
+        if response.status_code == 503:
+            return None
+        assert response.status_code in (200, 202), f"{response.status_code} {response.text}"
+        return response.json()
+
+    def give(self, worker, key):
+        path = f"/workers/{worker.worker_id}/commands"
+        body = {"type": "report", "queue": True, "idempotency_key": key, "payload": {"key": key}}
+        while (answer := self.request("POST", path, json=body)) is None:
+            time.sleep(0.05)
+        self.given[key] = worker.worker_id, answer["command_id"]
+        self.note(answer)
+
+    def look(self):
+        worker_id, command_id = self.chance.choice(list(self.given.values()))
+        command = self.request("GET", f"/workers/{worker_id}/commands/{command_id}")
+        if command:
+            self.note(command)
+
+    def note(self, command):
+        command_id, state = command["command_id"], command["state"]
+        before = self.reported.get(command_id, "queued")
+        assert RANK[state] >= RANK[before], f"{command_id} was {before} and is {state}"
+        self.reported[command_id] = state
+
+
+def kill_and_restart(site, bridges, part, pause):
+    if part == "broker":
+        site.broker.kill9()
+        time.sleep(pause)
+        site.broker.start()
+    elif part == "database":
+        site.server.kill9()
+        time.sleep(pause)
+        site.server.start()
+    else:
+        bridges[part].kill9()
+        time.sleep(pause)
+        bridges[part].start(ready=False)
+
+
+@pytest.mark.timing
+def test_no_kept_command_is_lost_and_no_state_unproven(new_site, new_database_server,
+                                                       new_directory, capsys):
+    seed = int(os.environ.get("ROLLCALL_TEST_SEED", "0")) or random.randrange(1, 2**31)
+    with capsys.disabled():
+        print(f"\ncommands under kill -9: ROLLCALL_TEST_SEED={seed}")
+    chance = random.Random(seed)
+    site = new_site(new_database_server())
+    bridges = [site.bridge, Bridge(new_directory("second"), site.broker, site.database,
+                                   "bridge-2").start()]
+    rests = [site.rest, Rest(bridges[1].url).login()]
+    workers = [Obedient(site, site.rest.register(), chance.choice(["ws-5", "tcp-5", "ws-3.1.1"]),
+                        random.Random(chance.random())) for _ in range(WORKERS)]
+    for worker in workers:
+        for rest in rests:
+            wait_until(lambda r=rest, w=worker: r.get("/workers", id=w.worker_id))
+        worker.start()
+    masters = [Master(rests, workers, n, random.Random(chance.random())) for n in range(2)]
+    for master in masters:
+        master.start()
+    parts = [0, 1, "database", "broker"] * (KILLS // 4 + 1)
+    chance.shuffle(parts)
+    for part in parts[:KILLS]:
+        time.sleep(chance.uniform(0.1, 0.8))
+        kill_and_restart(site, bridges, part, chance.uniform(0, 0.5))
+    for master in masters:
+        master.stopping.set()
+        master.join(60)
+        assert master.fault is None and not master.is_alive()
+    for bridge in bridges:
+        bridge.wait_ready()
+    check(site, workers, masters)
+    rests[1].session.close()
+    bridges[1].terminate()
+
+
+def check(site, workers, masters):
+    given = {key: value for master in masters for key, value in master.given.items()}
+
+    def open_ones():
+        return site.database.value("SELECT COUNT(*) FROM commands WHERE state <> 'done'")
+    # A worker that did not take a command takes it in one of its next sessions.
+    wait_until(lambda: open_ones() == 0, 90, "everything is done")
+    for worker in workers:
+        worker.stopping.set()
+        worker.join(30)
+        assert worker.fault is None and not worker.is_alive()
+        assert worker.rejected == []
+    rows = {row["idempotency_key"]: row for row in site.database.query(
+        "SELECT c.*, (SELECT COUNT(*) FROM token_log l WHERE l.event = 'command_done' AND"
+        " JSON_VALUE(l.detail, '$.command_id') = c.id) AS told FROM commands c")}
+    assert set(rows) == set(given)
+    said = {command_id for worker in workers for command_id in worker.said}
+    for key, (worker_id, command_id) in given.items():
+        row = rows[key]
+        assert (row["id"], row["worker_id"]) == (command_id, worker_id)
+        assert command_id in said, "nobody has carried it out"
+        assert json.loads(row["result"]) == command_id
+        assert row["told"] == 1
+        assert row["kept_for"] is None
+        assert row["accepted_at"] or row["done_at"]
+    for master in masters:
+        for command_id, state in master.reported.items():
+            assert state in ("queued", "sent") or command_id in said
