@@ -96,6 +96,7 @@ static void put(struct presence_log *l, const char *node, const struct presence 
 	struct audit_row row = {
 		.worker_id = p->worker.text,
 		.event = n->connected ? "connected" : "disconnected",
+		.address = p->address[0] != '\0' ? p->address : NULL,
 		.at_ms = n->since_ms,
 		.count = count,
 		.seen = seen,

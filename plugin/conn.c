@@ -70,6 +70,18 @@ static void count_move(const struct connset *set, const struct conn_event *befor
 		stats_label(STAT_DISCONNECTS, reason, 1);
 }
 
+/* Where its newest live session comes from. */
+static void write_address(const struct conn *conn, struct presence *out)
+{
+	const struct session *s;
+
+	TAILQ_FOREACH(s, &conn->sessions, of_conn)
+	if (s->state == SESSION_LIVE) {
+		text_copy(out->address, sizeof(out->address), s->address);
+		return;
+	}
+}
+
 void conn_presence(const struct conn *conn, struct presence *out)
 {
 	const struct conn_event *last = &conn->last;
@@ -85,6 +97,8 @@ void conn_presence(const struct conn *conn, struct presence *out)
 				 .disconnected_since_ms = last->disconnected_since_ms};
 	if (conn->detail != NULL)
 		text_copy(out->detail, sizeof(out->detail), conn->detail);
+	if (last->state == PRESENCE_ONLINE)
+		write_address(conn, out);
 }
 
 /* `detail` may be the present one. */

@@ -131,6 +131,7 @@ static bool write_object(struct list *l, struct control *c, const struct worker_
 		return false;
 	jwrite_object(&l->w, NULL);
 	presence_write_fields(&l->w, &p, c->publish->node);
+	presence_write_address(&l->w, &p);
 	write_reported(&l->w, c->store, id);
 	jwrite_object_end(&l->w);
 	return true;

@@ -191,18 +191,18 @@ static void close_batch(struct publish *p)
 void publish_presence(struct publish *p, const struct presence *event)
 {
 	struct jwrite w;
-	size_t from;
 
 	if (p->batch_len == BATCH_MAX_EVENTS ||
 	    p->batch.len + EVENT_MAX_BYTES + 1 > BATCH_MAX_BYTES)
 		close_batch(p);
 	if (p->batch_len++ > 0)
 		buf_add_char(&p->batch, ',');
-	from = p->batch.len;
 	jwrite_begin(&w, &p->batch);
-	presence_write(&w, NULL, event, p->node);
-	if (p->retain && !p->batch.failed)
-		queue(p, &event->worker, p->batch.data + from, p->batch.len - from);
+	jwrite_object(&w, NULL);
+	presence_write_fields(&w, event, p->node);
+	presence_write_address(&w, event);
+	jwrite_object_end(&w);
+	publish_retained(p, event);
 }
 
 void publish_retained(struct publish *p, const struct presence *event)

@@ -45,7 +45,8 @@ int64_t publish_next_seq(struct publish *p);
 /* Queues an event for the turn's end. */
 void publish_presence(struct publish *p, const struct presence *event);
 
-/* Queues only the retained message (at start, for objects that did not change). */
+/* Queues only the retained message, which has no address (at start, for objects that did not
+ * change). */
 void publish_retained(struct publish *p, const struct presence *event);
 
 /* Queues the removal of a deleted worker's retained message. */

@@ -53,6 +53,12 @@ void presence_write_fields(struct jwrite *w, const struct presence *p, const cha
 	presence_write_change(w, p);
 }
 
+void presence_write_address(struct jwrite *w, const struct presence *p)
+{
+	if (p->address[0] != '\0')
+		jwrite_str(w, "address", p->address);
+}
+
 void presence_write(struct jwrite *w, const char *key, const struct presence *p,
 		    const char *node)
 {
@@ -86,7 +92,7 @@ static void read_state(struct jread *r, struct presence *out)
 
 void presence_read(struct jread *r, struct presence *out)
 {
-	const char *id, *detail;
+	const char *id, *detail, *address;
 
 	*out = (struct presence){0};
 	id = jread_str(r, "worker_id", 1, WORKER_ID_MAX);
@@ -103,4 +109,7 @@ void presence_read(struct jread *r, struct presence *out)
 	detail = jread_str_or(r, "detail", 0, PRESENCE_DETAIL_MAX, NULL);
 	if (detail != NULL)
 		snprintf(out->detail, sizeof(out->detail), "%s", detail);
+	address = jread_str_or(r, "address", 0, PRESENCE_ADDRESS_SIZE - 1, NULL);
+	if (address != NULL)
+		snprintf(out->address, sizeof(out->address), "%s", address);
 }

@@ -9,6 +9,7 @@
 
 #define NODE_ID_MAX 64
 #define PRESENCE_DETAIL_MAX 256 /* bytes kept of a will's "reason" */
+#define PRESENCE_ADDRESS_SIZE 48
 
 /* X(NAME, text). "unknown" is the bridge's word for "the broker cannot be heard". */
 #define PRESENCE_STATE_LIST(X)                                                                 \
@@ -61,6 +62,9 @@ struct presence {
 	int64_t at_ms;      /* Unix milliseconds */
 	int64_t connected_since_ms, disconnected_since_ms; /* 0: not so, or never */
 	char detail[PRESENCE_DETAIL_MAX + 1];              /* the will's words; "" if none */
+	char address[PRESENCE_ADDRESS_SIZE]; /* of the newest session; "" if not known. For
+						bridges: not part of the event that others read
+					      */
 };
 
 const char *presence_state_name(enum presence_state state);
@@ -78,6 +82,10 @@ void presence_write_fields(struct jwrite *w, const struct presence *p, const cha
 
 /* Those of them that say when and why it last changed, likewise. */
 void presence_write_change(struct jwrite *w, const struct presence *p);
+
+/* The address behind them, for bridges alone: who may read a worker's presence need not know
+ * where it is. */
+void presence_write_address(struct jwrite *w, const struct presence *p);
 
 /* Reads what presence_write() wrote (unknown keys are fine). Errors go to r's err. */
 void presence_read(struct jread *r, struct presence *out);

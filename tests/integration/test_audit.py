@@ -68,6 +68,9 @@ def test_connections_are_in_the_trail(site, rest):
     worker = site.online(identity=identity)
     connected = wait_events(rest, worker.worker_id, "connected")[-1]
     assert connected["actor"] is None and connected["detail"]["generation"] >= 1
+    sessions = rest.get(f"/workers/{worker.worker_id}/connection")["sessions"]
+    assert connected["address"] == sessions[0]["address"]
+    assert connected["address"].endswith("127.0.0.1")
     assert connected["at"] == rest.worker(worker.worker_id)["connection"]["connected_since"]
     worker.disconnect()
     rest.wait_connected(worker.worker_id, False)
