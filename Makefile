@@ -54,7 +54,7 @@ objects = $(patsubst %.c,$(OUT)/%.o,$(1))
 PROTOCOL_OBJ := $(call objects,$(PROTOCOL_SRC))
 PLUGIN_OBJ   := $(call objects,$(PLUGIN_SRC))
 BRIDGE_OBJ   := $(call objects,$(BRIDGE_SRC)) $(OUT)/bridge/schema_files.o \
-	$(OUT)/bridge/openapi_files.o
+	$(OUT)/bridge/openapi_files.o $(OUT)/bridge/dashboard_files.o
 UNIT_BIN     := $(patsubst %.c,$(OUT)/%,$(UNIT_SRC))
 FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC))
 FUZZ_BIN     := $(patsubst %,$(OUT)/tests/fuzz/fuzz_%,$(FUZZ_NAMES))
@@ -100,6 +100,29 @@ $(OUT)/bridge/openapi_files.c: $(wildcard bridge/openapi/*.json) bridge/embed.sh
 $(OUT)/bridge/%_files.o: PKGS = $(BRIDGE_PKGS)
 $(OUT)/bridge/%_files.o: $(OUT)/bridge/%_files.c
 	$(CC) $(ALL_CFLAGS) $(call pkg_cflags,$(PKGS)) -c $< -o $@
+
+# The dashboard goes into the bridge, too, unless there is no Node here: then the bridge says how
+# to get it. What `node` says decides, so that an installed Node takes effect with the next make.
+DASHBOARD     := build/dashboard
+DASHBOARD_SRC := $(shell find dashboard -path dashboard/node_modules -prune -o -name schema.d.ts -o -type f -print) \
+	$(wildcard bridge/openapi/*.json)
+
+.PHONY: FORCE
+$(DASHBOARD).node: FORCE
+	@mkdir -p build
+	@node --version 2>/dev/null | cmp -s - $@ || { node --version 2>/dev/null || true; } > $@
+
+$(DASHBOARD)/.built: $(DASHBOARD_SRC) $(DASHBOARD).node
+	dashboard/build.sh $(DASHBOARD) --try
+
+$(OUT)/bridge/dashboard_files.c: $(DASHBOARD)/.built dashboard/embed.sh
+	@mkdir -p $(@D)
+	dashboard/embed.sh $(DASHBOARD) > $@
+
+## dashboard: build it, or fail (`make` does without it where there is no Node 20.19)
+.PHONY: dashboard
+dashboard:
+	dashboard/build.sh $(DASHBOARD)
 
 # ---- tests -------------------------------------------------------------------------------
 

@@ -104,6 +104,9 @@ static const struct option options[] = {
 	       "without one, a random one is printed once"),
 	TEXT("WEBSOCKET_URL", websocket_url, "ws://127.0.0.1:9001", 1, 255,
 	     "what workers connect to; \"/ws/{worker_id}\" is appended"),
+	TEXT("MQTT_URL", mqtt_url, "", 0, 255,
+	     "what workers connect to without WebSocket, for the dashboard's examples; empty: "
+	     "they cannot"),
 	TEXT("TOPIC_ROOT", topic_root, TOPIC_ROOT_DEFAULT, 1, TOPIC_ROOT_MAX,
 	     "first level of the workers' topics; the plugin's topic_root must be the same"),
 	INT("TOKEN_LIFE", token_life_s, "7776000", 1, 315360000,

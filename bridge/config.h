@@ -40,6 +40,7 @@ struct config {
 	int64_t events_kept;
 	char *admin_password;
 	char *websocket_url; /* without the "/ws/{worker_id}" */
+	char *mqtt_url;
 	char *topic_root;
 	int64_t token_life_s;
 	int64_t renewal_window_s, renewal_overlap_s, renewal_timeout_s, renewal_retry_s;

@@ -7,6 +7,10 @@
 
 /* Where a path fits several rows, the method decides, then the order. */
 const struct route routes[] = {
+	{HTTP_GET,    "/",				   SCOPE_OPEN,      rest_dashboard       },
+	{HTTP_GET,    "/assets/{file}",                      SCOPE_OPEN,      rest_dashboard_asset },
+	{HTTP_GET,    "/dashboard.json",                     SCOPE_READ,      rest_dashboard_facts },
+
 	{HTTP_GET,    "/livez",			      SCOPE_OPEN,      rest_livez           },
 	{HTTP_GET,    "/readyz",                             SCOPE_OPEN,      rest_readyz          },
 	{HTTP_GET,    "/healthz",                            SCOPE_OPEN,      rest_healthz         },

@@ -11,6 +11,11 @@ extern const size_t routes_len;
 enum route_place { ROUTE_REST, ROUTE_OPERATORS, ROUTE_BOTH };
 enum route_place route_place(const struct route *route);
 
+/* rest_dashboard.c */
+enum err_code rest_dashboard(struct request *rq, struct err *e);
+enum err_code rest_dashboard_asset(struct request *rq, struct err *e);
+enum err_code rest_dashboard_facts(struct request *rq, struct err *e);
+
 /* rest_health.c */
 enum err_code rest_livez(struct request *rq, struct err *e);
 enum err_code rest_readyz(struct request *rq, struct err *e);

@@ -8,7 +8,7 @@
 #   fuzz     build the fuzz targets
 #   brokers  run them on the Mosquitto of other Debian suites
 #   lint     check the sources
-#   node     run the Node example
+#   node     build the dashboard, run the Node example
 #
 # When nothing is missing it asks dpkg once and does nothing else. Debian starts
 # and enables brokers and databases when it installs them; what was not running

@@ -6,14 +6,16 @@ ARG DEBIAN_SUITE=forky
 FROM debian:${DEBIAN_SUITE}-slim AS build
 WORKDIR /src
 COPY deploy/deps.sh deploy/
-RUN deploy/deps.sh build && rm -rf /var/lib/apt/lists/*
+RUN deploy/deps.sh build node && rm -rf /var/lib/apt/lists/*
 COPY Makefile VERSION ./
 COPY protocol protocol
 COPY plugin plugin
 COPY bridge bridge
 COPY schema schema
+COPY dashboard dashboard
 COPY deploy/docker/libraries.sh deploy/docker/
-RUN make -j"$(nproc)" all
+# The dashboard first, and by its own target: an image without it would be a mistake.
+RUN make dashboard && make -j"$(nproc)" all
 # The packages of shared libraries have other names in each suite.
 RUN deploy/docker/libraries.sh build/release/mosquitto_rollcall.so >broker.packages \
  && deploy/docker/libraries.sh build/release/rollcall-bridge >bridge.packages

@@ -86,6 +86,7 @@ bridge_prepare() {
 		ROLLCALL_BROKER_PASSWORD_FILE="$secrets/broker_password"
 		ROLLCALL_JWT_SECRET_FILE="$secrets/jwt_secret"
 		ROLLCALL_WEBSOCKET_URL="${ROLLCALL_WEBSOCKET_URL:-$ws_url}"
+		ROLLCALL_MQTT_URL="mqtt://127.0.0.1:$mqtt_port"
 	)
 	# Emptied once the password was changed: the bridge has a user by then.
 	[ ! -s "$secrets/admin_password" ] ||

@@ -44,7 +44,7 @@ STRUCTURE = {
                                      "in": {"enum": ["query", "path", "header", "cookie"]},
                                      "description": {"type": "string"},
                                      "required": {"type": "boolean"}, "schema": True}},
-        "content": {"type": "object", "patternProperties": {"^[a-z-]+/[a-z-]+$": {
+        "content": {"type": "object", "patternProperties": {"^[a-z-]+/[a-z+-]+$": {
             "type": "object", "required": ["schema"], "properties": {"schema": True}, **ANY_X}},
             "additionalProperties": False},
         "response": {"type": "object", "required": ["description"], **ANY_X, "properties": {
