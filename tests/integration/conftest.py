@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness import secrets
 from harness.database import DatabaseServer
 from harness.disk import SmallDisk
 from harness.pki import Authority
@@ -68,11 +69,16 @@ def scratch():
             if not file.exists():
                 pytest.exit(f"{file} is missing: run make first", returncode=2)
         Built.keep(path)
+        stop_watching = secrets.watch_requests()
         yield Path(path)
+        stop_watching()
         # Torn down last: everything that ran under valgrind has ended.
         errors = [f"valgrind on {p.directory.name}/{p.name}:\n{p.memcheck_errors()}"
                   for p in Process.everyone if p.memcheck_errors()]
         errors += sanitizer_reports()
+        with tempfile.TemporaryDirectory(prefix="rollcall-secrets-") as beside:
+            errors += [f"a secret was written: {line}"
+                       for line in secrets.found_in(path, Path(beside))]
         assert not errors, "\n".join(errors)
 
 

@@ -6,6 +6,8 @@ import collections
 import hashlib
 import os
 
+from .secrets import keep
+
 Identity = collections.namedtuple("Identity", "worker_id token")
 
 
@@ -14,7 +16,7 @@ def new_worker_id():
 
 
 def new_token():
-    return "tk_" + base64.urlsafe_b64encode(os.urandom(48)).decode()
+    return keep("tk_" + base64.urlsafe_b64encode(os.urandom(48)).decode())
 
 
 def new_identity():

@@ -14,6 +14,7 @@ import uuid
 import paho.mqtt.client as mqtt
 
 from .broker import BRIDGE_PASSWORD, BRIDGE_USER
+from .secrets import note_answer
 from .settings import SLOWNESS
 from .wait import wait_until
 
@@ -84,6 +85,7 @@ class Observer:
                 self._take_batch(data)
             elif message.topic == "rollcall/v1/audit":
                 self.audit.append(data)
+                note_answer(message.payload.decode() + "\n")
             elif message.topic == "rollcall/v1/heartbeat":
                 self._take_heartbeat(data)
             elif message.topic == RESPONSE:

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 
+from .secrets import keep
 from .settings import SLOWNESS, SUPPORT, VALGRIND, clean_environment, program
 
 SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer:|: runtime error: ")
@@ -26,6 +27,9 @@ class Process:
         self.command = [str(word) for word in command]
         self.directory = directory
         self.environment = environment or {}
+        for variable, value in self.environment.items():
+            if variable.endswith(("_PASSWORD", "_SECRET")):
+                keep(value)
         self.memcheck = memcheck and VALGRIND
         self.log = directory / f"{name}.log"
         self.memcheck_logs = []

@@ -13,6 +13,7 @@ import ssl
 import struct
 import time
 
+from .secrets import keep
 from .settings import SLOWNESS
 
 CONNECT, CONNACK, PUBLISH, PUBACK, SUBSCRIBE, SUBACK = 1, 2, 3, 4, 8, 9
@@ -247,7 +248,7 @@ class Wire:
         if username is not None:
             flags, payload = flags | 128, payload + text(username)
         if password is not None:
-            flags, payload = flags | 64, payload + text(password)
+            flags, payload = flags | 64, payload + text(keep(password))
         properties = b""
         if self.version == 5:
             properties = b"" if expiry is None else struct.pack("!BI", 0x11, expiry)
