@@ -377,6 +377,8 @@ int on_acl_check(int event, void *event_data, void *userdata)
 	wake_event();
 	if (!to_op(ev->access, &rq.op))
 		return MOSQ_ERR_PLUGIN_DEFER;
+	if (rq.op == ACCESS_SUBSCRIBE)
+		publish_subscribed(&p->publish, rq.topic);
 	s = session_of(p, ev->client);
 	if (s != NULL) {
 		session_found(&p->conns, s, mosquitto_client_id(ev->client));

@@ -13,14 +13,17 @@
 #include "protocol/htab.h"
 
 struct pending {
-	uint64_t lsn, hash;
+	uint64_t lsn;
 	struct pending *next_unwritten, **link; /* link: what points here, NULL if nothing */
-	struct pending *left, *right;           /* smaller and greater keys */
 	struct pending *before, *behind;        /* its neighbours in order of key */
-	uint32_t priority;
-	enum store_db db;
+	size_t value_len;
 	bool deleted;
-	size_t key_len, value_len;
+	/* What a search looks at stands together: it waits for memory at every step. */
+	enum store_db db;
+	uint64_t hash;
+	struct pending *left, *right; /* smaller and greater keys */
+	size_t key_len;
+	uint32_t priority;
 	char bytes[]; /* key, then value */
 };
 

@@ -23,6 +23,7 @@
 #define RETAINED_PER_TURN 64
 #define RETAINED_UNDER_LOGINS 1
 #define RETAINED_WAIT_US 250000
+#define RETAINED_UNHEARD_US 1000000
 
 /* A batch of events, or a worker's retained message. */
 struct outgoing {
@@ -134,6 +135,18 @@ void publish_cause(struct publish *p)
 {
 	if (p->caused_us == 0)
 		p->caused_us = clock_mono_us();
+}
+
+/* That somebody has unsubscribed, or is gone, is not noted: it would gain little. Subscriptions
+ * that the broker itself has stored are not seen; these hear of a storm a little later. */
+void publish_subscribed(struct publish *p, const char *filter)
+{
+	char presence[TOPIC_MAX];
+
+	if (p->heard || !p->retain)
+		return;
+	topic_filter_all(p->topic_root, WORKER_TOPIC_PRESENCE, presence);
+	p->heard = topic_filters_meet(topic_without_share(filter), presence);
 }
 
 int64_t publish_next_seq(struct publish *p)
@@ -293,7 +306,7 @@ bool publish_flush(struct publish *p, int64_t now_us, bool logins)
 	close_batch(p);
 	flush_batches(p);
 	flush_retained(p, logins ? RETAINED_UNDER_LOGINS : RETAINED_PER_TURN,
-		       now_us - RETAINED_WAIT_US);
+		       now_us - (p->heard ? RETAINED_WAIT_US : RETAINED_UNHEARD_US));
 	p->turn_us = now_us;
 	if (p->caused_us != 0 && p->seq != p->published_seq)
 		stats_observe_us(STAT_PRESENCE_DELAY, clock_mono_us() - p->caused_us);

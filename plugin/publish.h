@@ -23,6 +23,7 @@ struct publish {
 	struct digest digest; /* of all objects, as of seq */
 	int64_t caused_us;    /* when the first session of this turn began or ended; 0: none */
 	bool retain;          /* option retain_presence */
+	bool heard;           /* somebody has subscribed to retained events since the start */
 	bool slow_websockets; /* Mosquitto 2.0: output waits for turns of the loop */
 	struct buf batch;     /* events of this turn, without the brackets */
 	int batch_len;
@@ -42,6 +43,9 @@ void publish_cause(struct publish *p);
 /* Takes the next seq. The caller stores the object with it and then tells the event. */
 int64_t publish_next_seq(struct publish *p);
 
+/* Somebody subscribes. */
+void publish_subscribed(struct publish *p, const char *filter);
+
 /* Queues an event for the turn's end. */
 void publish_presence(struct publish *p, const struct presence *event);
 
@@ -53,9 +57,9 @@ void publish_retained(struct publish *p, const struct presence *event);
 void publish_forget(struct publish *p, const struct worker_id *id);
 
 /* The turn's end: batches, retained messages, and the heartbeat when it is due. Under `logins`
- * most retained messages wait until there are none, or a quarter of a second: in a storm it is
- * more urgent to let workers in. Returns true if the loop must turn again soon for
- * what was published to leave. */
+ * most retained messages wait until there are none, or a quarter of a second, or a second while
+ * nobody has subscribed to any: in a storm it is more urgent to let workers in. Returns true if
+ * the loop must turn again soon for what was published to leave. */
 bool publish_flush(struct publish *p, int64_t now_us, bool logins);
 
 /* All retained messages that wait. Once, at start. */

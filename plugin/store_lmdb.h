@@ -36,7 +36,7 @@ uint64_t lmdb_lsn(struct lmdb *l);
 /* Records of a part. LMDB never gives back the memory of as many pages as its largest
  * transaction changed: in order of key a part changes few, and never more than a page or so a
  * record. */
-#define LMDB_PART_RECORDS 128
+#define LMDB_PART_RECORDS 64
 
 /* Writes all records and the lsn, and syncs. In one transaction; or, if they are many, in
  * parts, of which the last has the lsn: in_parts may be set only where a journal that a power

@@ -12,7 +12,8 @@
 
 #define FIRST_NS 100000      /* after what is left of this turn, usually */
 #define REPEAT_NS 500000     /* and again, in case the first came too early */
-#define UNHURRIED_NS 1000000 /* where the loop is likely to turn by itself */
+#define UNHURRIED_NS 3000000 /* where the loop is likely to turn by itself */
+#define UNHURRIED_REPEAT_NS 2000000
 #define LATER_NS 2000000
 
 /* The loop is busy after so many turns that came by themselves, each so soon. */
@@ -24,8 +25,8 @@ static const struct itimerspec soon = {
         {0, FIRST_NS }
 };
 static const struct itimerspec unhurried = {
-	{0, REPEAT_NS   },
-        {0, UNHURRIED_NS}
+	{0, UNHURRIED_REPEAT_NS},
+        {0, UNHURRIED_NS       }
 };
 static const struct itimerspec later = {
 	{0, REPEAT_NS},

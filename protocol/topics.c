@@ -70,6 +70,25 @@ void topic_filter_all(const char *root, enum worker_topic topic, char out[TOPIC_
 	snprintf(out, TOPIC_MAX, "%s/+/%s", root, worker_topic_name(topic));
 }
 
+bool topic_filters_meet(const char *a, const char *b)
+{
+	for (;;) {
+		size_t a_len = strcspn(a, "/"), b_len = strcspn(b, "/");
+
+		if (a[0] == '#' || b[0] == '#')
+			return true;
+		if (a[0] != '+' && b[0] != '+' && (a_len != b_len || memcmp(a, b, a_len) != 0))
+			return false;
+		a += a_len;
+		b += b_len;
+		/* "a/#" matches "a", too. */
+		if (*a == '\0' || *b == '\0')
+			return *a == *b || strcmp(a, "/#") == 0 || strcmp(b, "/#") == 0;
+		a++;
+		b++;
+	}
+}
+
 static enum worker_topic kind_of(const char *rest)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

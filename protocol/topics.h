@@ -70,5 +70,9 @@ const char *topic_without_share(const char *filter);
 bool topic_match_own(const char *root, const char *topic, const struct worker_id *id,
 		     enum worker_topic *kind);
 
+/* Whether there are topics that both subscription filters match. Those that begin with '$',
+ * which wildcards leave out (MQTT 3.1.1 section 4.7.2), count too. */
+bool topic_filters_meet(const char *a, const char *b);
+
 /* A subscription filter for all workers, e.g. "workers/+/metrics". */
 void topic_filter_all(const char *root, enum worker_topic topic, char out[TOPIC_MAX]);

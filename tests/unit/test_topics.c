@@ -104,7 +104,37 @@ static void roots_have_rules(void **state)
 			fail_msg("taken for a root: %s", bad[i]);
 }
 
+static void filters_meet_where_a_topic_matches_both(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		bool meet;
+	} rows[] = {
+		{"w/+/presence", "w/+/presence",     true },
+		{"w/+/presence", "w/wrk_a/presence", true },
+		{"w/+/presence", "+/wrk_a/+",        true },
+		{"w/+/presence", "#",                true },
+		{"w/+/presence", "w/#",              true },
+		{"w/+/presence", "w/+/presence/#",   true },
+		{"w/+/presence", "w/+/state",        false},
+		{"w/+/presence", "w/wrk_a",          false},
+		{"w/+/presence", "w/+/presence/+",   false},
+		{"w/+/presence", "w/+/presenc",      false},
+		{"w/+/presence", "v/#",              false},
+		{"w/+/presence", "",                 false},
+		{"w/+/presence", "w//presence",      true },
+		{"a/w/+/state",  "a/+/+/state",      true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (topic_filters_meet(rows[i].a, rows[i].b) != rows[i].meet ||
+		    topic_filters_meet(rows[i].b, rows[i].a) != rows[i].meet)
+			fail_msg("%s and %s", rows[i].a, rows[i].b);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(filters_meet_where_a_topic_matches_both),
 	cmocka_unit_test(topics_are_built),
 	cmocka_unit_test(every_topic_that_is_built_is_matched),
 	cmocka_unit_test(others_are_told_apart),
