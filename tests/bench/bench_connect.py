@@ -34,7 +34,7 @@ def run(scratch):
             tested.append(make(scratch, crowd))
             stack.callback(tested[-1].close)
         for transport in ("ws", "tcp"):
-            seen = in_turn(tested, lambda s, t=transport: measure(s, t), rounds(5))
+            seen = in_turn(tested, lambda s, t=transport: measure(s, t), rounds(9), "per_s")
             report(transport, seen)
 
 
@@ -43,7 +43,7 @@ def report(transport, seen):
     for name, row in seen.items():
         if name != "bare":
             figure("connect", name, row["per_s"], "1/s", transport=transport, baseline="bare",
-                   baseline_value=base["per_s"], at_least=TARGETS.get(name),
+                   baseline_value=base["per_s"], ratio=row["ratio"], at_least=TARGETS.get(name),
                    broker_cpu_us=row["cpu_us"], baseline_cpu_us=base["cpu_us"],
                    other_threads_us=row["other_us"], login_p99_ms=row["p99_ms"],
                    fleet_cpu_pct=row["own_cpu"])

@@ -14,14 +14,14 @@ def describe_run(**members):
 
 
 def figure(bench, subject, value, unit, *, baseline=None, baseline_value=None, at_least=None,
-           at_most=None, of="ratio", **more):
+           at_most=None, of="ratio", ratio=None, **more):
     """Prints one. The target is a bound of the ratio to the baseline, or of the value itself
-    (of="value") or of what it is above the baseline (of="difference")."""
+    (of="value") or of what it is above the baseline (of="difference"). `ratio`: of in_turn()."""
     line = {"bench": bench, **_run, "subject": subject, "value": _round(value), "unit": unit}
     judged = {"value": value}
     if baseline_value is not None:
         judged |= {"difference": value - baseline_value,
-                   "ratio": value / baseline_value if baseline_value else None}
+                   "ratio": ratio or (value / baseline_value if baseline_value else None)}
         line |= {"baseline": baseline, "baseline_value": _round(baseline_value),
                  "ratio": _round(judged["ratio"])}
     bound = at_least if at_least is not None else at_most
@@ -44,13 +44,19 @@ def rounds(default):
     return int(os.environ.get("BENCH_ROUNDS", "0")) or default
 
 
-def in_turn(subjects, measure, number):
+def in_turn(subjects, measure, number, of=None):
     """Measures every subject `number` times, one after the other in each round, and returns the
-    medians by subject and key: {name: {key: value}}."""
+    medians by subject and key: {name: {key: value}}. `of` names a key whose ratio to the first
+    subject's is wanted: "ratio" is then the median of the rounds' ratios, which a machine that
+    becomes slower or faster meanwhile disturbs less than the ratio of two medians."""
     seen = {subject.name: [] for subject in subjects}
     for n in range(number):
         # Every second round backwards: whoever comes first may have it easier.
         for subject in (subjects if n % 2 == 0 else reversed(subjects)):
             seen[subject.name].append(measure(subject))
+    if of:
+        for name, rows in seen.items():
+            for row, base in zip(rows, seen[subjects[0].name]):
+                row["ratio"] = row[of] / base[of]
     return {name: {key: statistics.median(r[key] for r in rows) for key in rows[0]}
             for name, rows in seen.items()}
