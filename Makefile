@@ -159,7 +159,7 @@ fuzz_rest_wraps := request_header request_header_all http_answered db_submit db_
 	control_call identity_loaded identity_user identity_key roster_loaded mirror_hears mirror_get
 $(OUT)/tests/fuzz/fuzz_rest: fuzz_link += $(patsubst %,-Wl$(,)--wrap=%,$(fuzz_rest_wraps))
 
-.SECONDARY: $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(FUZZ_SRC))
+.SECONDARY: $(patsubst %.c,$(OUT)/%.o,$(UNIT_SRC) $(FUZZ_SRC) tests/fuzz/replay.c)
 
 ## test: install what is missing, build, run unit and integration tests
 .PHONY: test

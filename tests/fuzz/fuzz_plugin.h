@@ -11,6 +11,7 @@
 #define INPUTS_PER_LIFE 2000
 
 static struct world world;
+static bool world_is_open;
 
 /* As broker_forget(), without clearing the room of what was never said. */
 static inline void forget_said(void)
@@ -20,23 +21,25 @@ static inline void forget_said(void)
 	broker.said_len = broker.events_len = broker.kicked_len = 0;
 }
 
+static inline void end_world(void)
+{
+	if (world_is_open)
+		world_close(&world);
+	world_is_open = false;
+}
+
 /* Before each input. `begin` sets the stage of a new life. */
 static inline void next_input(void (*begin)(void))
 {
 	static unsigned inputs;
 
 	if (inputs++ % INPUTS_PER_LIFE == 0) {
-		if (inputs > 1)
-			world_close(&world);
+		end_world();
 		world_open(&world, true, "0");
+		world_is_open = true;
 		begin();
 	}
 	forget_said();
-}
-
-static inline void end_world(void)
-{
-	world_close(&world);
 }
 
 /* Whatever the plugin says in JSON is JSON. Call it before the next forget_said(). */

@@ -3,7 +3,7 @@
 # run.sh TARGET... - fuzz each target for FUZZ_SECONDS (default 600), FUZZ_JOBS of them at a time
 # (default 1). What is found lies in build/fuzz/findings/; any finding makes this fail. Inputs
 # that reach something new gather in build/fuzz/corpus/TARGET; with FUZZ_KEEP=1 as few of them
-# as reach all of it go to tests/fuzz/corpus/TARGET.
+# as reach all of it are added to tests/fuzz/corpus/TARGET.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -15,14 +15,8 @@ readonly memory_mib=2048
 
 # Counting how often, not only whether, a line was reached keeps ten times as many inputs.
 merge() {
-	local target=$1 kept=tests/fuzz/corpus/$1 fewest=build/fuzz/fewest/$1
-
-	rm -rf "$fewest"
-	mkdir -p "$fewest"
-	"$programs/fuzz_$target" -merge=1 -use_counters=0 -timeout=$slow "$fewest" "$kept" \
-		"$found/$target" >"$findings/$target.merge.log" 2>&1 || return 1
-	rm -rf "$kept"
-	cp -r "$fewest" "$kept"
+	"$programs/fuzz_$1" -merge=1 -use_counters=0 -timeout=$slow "tests/fuzz/corpus/$1" \
+		"$found/$1" >"$findings/$1.merge.log" 2>&1
 }
 
 fuzz() {
