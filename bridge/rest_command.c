@@ -2,29 +2,73 @@
 /* POST /workers/{worker}/start, /stop, /commands */
 #include "bridge/app.h"
 #include "bridge/command_body.h"
+#include "bridge/db.h"
 #include "bridge/rest_order.h"
 #include "bridge/roster.h"
 #include "bridge/routes.h"
+#include "bridge/store_engine.h"
 #include "protocol/clock.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- start and stop ---------------------------------------------------------------------- */
 
-static enum err_code check_engine(const struct request *rq, bool start, struct err *e)
-{
-	const struct record *record = roster_get(rq->app->roster, &rq->worker, e);
-	const char *status;
+/* An order that is refused because it is so already. */
+struct wish {
+	struct request *rq;
+	const char *desired; /* a literal */
+	struct err refusal;
+};
 
-	if (record == NULL)
+static enum err_code note_wish(struct db *db, void *arg, struct err *e)
+{
+	const struct wish *wish = arg;
+
+	return store_engine_wish(db, &wish->rq->worker, wish->desired, e);
+}
+
+static void on_wish_noted(void *arg, struct err *e)
+{
+	struct wish *wish = arg;
+	struct request *rq = wish->rq;
+
+	if (e->code == ERR_OK)
+		roster_set_desired(rq->app->roster, &rq->worker, wish->desired, 0);
+	respond_error(rq, e->code == ERR_OK ? &wish->refusal : e);
+	free(wish);
+}
+
+/* It is no order, and yet says what is wanted: else whoever sees to the older wish would undo
+ * what somebody has just asked for. */
+static enum err_code refuse(struct request *rq, const struct record *record,
+			    const char *desired, struct err *e)
+{
+	struct wish *wish;
+
+	if (record->desired != NULL && strcmp(record->desired, desired) == 0)
 		return e->code;
-	status = record->latest.engine_status;
-	if (start && (strcmp(status, "running") == 0 || strcmp(status, "starting") == 0))
-		return err_set(e, ERR_ENGINE_ALREADY_RUNNING, "the engine is %s already",
-			       status);
-	if (!start && strcmp(status, "stopped") == 0)
-		return err_set(e, ERR_ENGINE_ALREADY_STOPPED, NULL);
+	wish = malloc(sizeof(*wish));
+	if (wish == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	*wish = (struct wish){rq, desired, *e};
+	db_submit(rq->app->db, note_wish, on_wish_noted, wish);
+	e->code = ERR_OK; /* it is answered later */
 	return ERR_OK;
+}
+
+/* True: the engine does that already, and *e says so. */
+static bool is_so_already(const struct record *record, bool start, struct err *e)
+{
+	const char *status = record->latest.engine_status;
+
+	if (start && (strcmp(status, "running") == 0 || strcmp(status, "starting") == 0))
+		err_set(e, ERR_ENGINE_ALREADY_RUNNING, "the engine is %s already", status);
+	else if (!start && strcmp(status, "stopped") == 0)
+		err_set(e, ERR_ENGINE_ALREADY_STOPPED, NULL);
+	else
+		return false;
+	return true;
 }
 
 static enum err_code check_options(struct json_object *options, struct err *e)
@@ -46,14 +90,18 @@ static enum err_code order_engine(struct request *rq, bool start, struct err *e)
 	struct command_row row = {.type = start ? "engine_start" : "engine_stop",
 				  .payload = "{}",
 				  .target = "any"};
+	const struct record *record;
 	int64_t wait_s = 0;
 
 	row.desired = command_type_desires(row.type);
 	if (rq->body != NULL)
 		row.payload = json_object_to_json_string_ext(rq->body, COMMAND_JSON_TEXT);
 	if (check_options(rq->body, e) != ERR_OK || order_read_wait(rq, &wait_s, e) != ERR_OK ||
-	    order_check(rq, false, e) != ERR_OK || check_engine(rq, start, e) != ERR_OK)
+	    order_check(rq, false, e) != ERR_OK ||
+	    (record = roster_get(rq->app->roster, &rq->worker, e)) == NULL)
 		return e->code;
+	if (is_so_already(record, start, e))
+		return refuse(rq, record, row.desired, e);
 	return order_begin(rq, &row, NULL, wait_s, e);
 }
 

@@ -21,6 +21,21 @@ static const char sql_claim[] =
 static const char sql_payload[] = "SELECT c.payload FROM workers w JOIN commands c"
 				  " ON c.id = w.desired_command WHERE w.id = ?";
 
+static const char sql_wish[] =
+	"UPDATE workers SET desired_engine_status = ?, desired_at = UTC_TIMESTAMP(3),"
+	" desired_command = NULL, reconciled_at = NULL, reconcile_command = NULL WHERE id = ?";
+
+enum err_code store_engine_wish(struct db *db, const struct worker_id *worker,
+				const char *desired, struct err *e)
+{
+	struct stmt *q = stmt_begin(db, sql_wish);
+
+	stmt_str(q, desired);
+	stmt_str(q, worker->text);
+	stmt_exec(q);
+	return stmt_end(q, e);
+}
+
 enum err_code store_engine_orders(struct db *db, int64_t since_ms, struct engine_order **out,
 				  size_t *len, struct err *e)
 {

@@ -18,6 +18,10 @@ struct engine_order {
 enum err_code store_engine_orders(struct db *db, int64_t since_ms, struct engine_order **out,
 				  size_t *len, struct err *e) MUST_CHECK;
 
+/* Somebody asked for what is so already: that is wanted from now on. A single statement. */
+enum err_code store_engine_wish(struct db *db, const struct worker_id *worker,
+				const char *desired, struct err *e) MUST_CHECK;
+
 /* Makes a command that repeats the last order, if this is still what is wanted, the last such
  * command is a minute old, and it was carried out. *out: the command, to be sent; NULL: it is
  * not to be. `row`: worker, `desired`, type and times. A transaction of its own. */

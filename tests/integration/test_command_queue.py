@@ -214,6 +214,29 @@ def test_what_a_bridge_did_not_live_to_send_is_sent_by_the_next(new_site):
     assert received(worker, timeout=12) == ["cmd_01ARZ3NDEKTSV4RRFFQ69G5FAV"]
 
 
+def test_what_was_not_kept_and_never_sent_expires_at_its_time(new_site):
+    """As if the bridge had died between the recording and the sending."""
+    site = new_site()
+    worker = site.online("tcp-5")
+    site.bridge.kill9()
+    site.database.query(
+        "INSERT INTO commands (id, worker_id, type, payload, target, created_at, expires_at) VALUES"
+        " ('cmd_01ARZ3NDEKTSV4RRFFQ69G5FAV', %s, 't', '{}', 'any', UTC_TIMESTAMP(3),"
+        " UTC_TIMESTAMP(3) + INTERVAL 4 SECOND)", worker.worker_id)
+    site.bridge.start()
+    wait_state(site.rest, worker, "cmd_01ARZ3NDEKTSV4RRFFQ69G5FAV", "expired", 12)
+    command = site.rest.get(path_of(worker, "cmd_01ARZ3NDEKTSV4RRFFQ69G5FAV"))
+    assert command["sent_at"] is None and command["expired_at"] >= command["expires_at"]
+    assert worker.wire.received_so_far() == []
+
+
+def test_a_deleted_workers_commands_are_taken_back(site, rest, away):
+    command_id = keep(rest, away)["command_id"]
+    rest.ok("DELETE", f"/workers/{away.worker_id}", 200)
+    (row,) = site.database.query("SELECT * FROM commands WHERE id = %s", command_id)
+    assert (row["state"], row["kept_for"]) == ("cancelled", None)
+
+
 def test_two_bridges_send_it_once_a_session(new_site, new_directory):
     site = new_site()
     second = Bridge(new_directory("second"), site.broker, site.database, "bridge-2").start()

@@ -47,13 +47,21 @@ def test_the_general_form_says_the_same_and_other_commands_nothing(site, rest):
     assert wish(rest, worker) == "stopped"
 
 
-def test_an_order_that_was_refused_leaves_no_wish(site, rest):
+def test_asking_for_what_is_so_already_is_a_wish_too(site, rest):
     worker = site.online("tcp-5")
-    worker.say("running")
-    wait_until(lambda: rest.status_of(worker.worker_id)["engine_status"] == "running")
-    rest.fails("POST", f"/workers/{worker.worker_id}/start", 409, "ENGINE_ALREADY_RUNNING",
-               json={})
-    assert wish(rest, worker) is None
+    order(rest, worker, "start")
+    for status, verb, code, wanted in (("stopped", "stop", "ENGINE_ALREADY_STOPPED", "stopped"),
+                                       ("running", "start", "ENGINE_ALREADY_RUNNING", "running")):
+        worker.say(status)
+        wait_until(lambda s=status: rest.status_of(worker.worker_id)["engine_status"] == s)
+        for _ in range(2):
+            rest.fails("POST", f"/workers/{worker.worker_id}/{verb}", 409, code, json={})
+            assert wish(rest, worker) == wanted
+    assert len(commands(site, worker)) == 1
+
+
+def test_an_order_that_reached_nobody_leaves_no_wish(site, rest):
+    worker = site.online("tcp-5")
     rest.fails("POST", f"/workers/{worker.worker_id}/commands", 409, "WORKER_NOT_CONNECTED",
                json={"type": "engine_stop", "target": f"{worker.worker_id}.gone"})
     wait_until(lambda: wish(rest, worker) is None, 3)
