@@ -2,6 +2,7 @@
 #include "bridge/batch_pace.h"
 #include "bridge/stmt.h"
 #include "bridge/store_batch_rows.h"
+#include "bridge/store_command_bulk.h"
 #include "protocol/clock.h"
 
 #include <stdio.h>
@@ -32,8 +33,8 @@ static const char sql_advance[] =
 	"UPDATE command_batches SET next_position = ?,"
 	" next_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND WHERE id = ?";
 static const char sql_open[] =
-	"SELECT 1 FROM commands WHERE batch_id = ? AND state IN ('queued', 'sent', 'accepted')"
-	" LIMIT 1";
+	"SELECT 1 FROM commands FORCE INDEX (commands_by_batch) WHERE batch_id = ?"
+	" AND state IN ('queued', 'sent', 'accepted') LIMIT 1";
 
 struct step {
 	const struct batch_id *id;
@@ -106,14 +107,6 @@ static enum err_code end_if_over(struct db *db, const struct step *s, struct err
 
 /* ---- going on ---------------------------------------------------------------------------- */
 
-static enum err_code add_all(struct db *db, const struct step *s, struct err *e)
-{
-	for (struct outgoing *o = s->out->made; o != NULL; o = o->next)
-		if (store_command_add(db, &o->row, e) != ERR_OK)
-			return e->code;
-	return ERR_OK;
-}
-
 static enum err_code read_workers(struct db *db, const struct step *s, const struct progress *p,
 				  int64_t max, int64_t *len, struct err *e)
 {
@@ -171,7 +164,8 @@ static enum err_code issue(struct db *db, const struct step *s, const struct pro
 	s->out->wait_ms = pace.wait_ms;
 	if (pace.n == 0)
 		return ERR_OK;
-	if (read_workers(db, s, p, pace.n, &len, e) != ERR_OK || add_all(db, s, e) != ERR_OK)
+	if (read_workers(db, s, p, pace.n, &len, e) != ERR_OK ||
+	    store_command_add_all(db, s->out->made, e) != ERR_OK)
 		return e->code;
 	s->out->issued_all = p->next + len >= p->total;
 	return advance(db, s, p->next + len, pace.next_us, e);

@@ -203,9 +203,7 @@ static enum err_code desire(struct db *db, const struct command_row *row, struct
 
 enum err_code store_command_add(struct db *db, const struct command_row *row, struct err *e)
 {
-	/* A batch is one order, and not held up by one of its workers. */
-	if ((row->queue && row->batch == NULL && check_room(db, row, e) != ERR_OK) ||
-	    insert(db, row, e) != ERR_OK ||
+	if ((row->queue && check_room(db, row, e) != ERR_OK) || insert(db, row, e) != ERR_OK ||
 	    (row->desired != NULL && desire(db, row, e) != ERR_OK))
 		return e->code;
 	return store_command_audit(db, &row->worker, &row->id, "command", row->type, row, e);
@@ -330,7 +328,16 @@ enum err_code store_command_undelivered(struct db *db, const struct command_row 
 			     store_command_audit(db, &row->worker, &row->id, "command_failed",
 						 row->type, NULL, e) != ERR_OK))
 		return e->code;
-	return store_command_standing(db, &row->id, &row->worker, out, e);
+	if (!out->changed)
+		return store_command_standing(db, &row->id, &row->worker, out, e);
+	command_standing_fini(out); /* of an earlier try */
+	out->id = row->id;
+	out->found = true;
+	out->state = COMMAND_FAILED;
+	out->created_ms = row->created_ms;
+	out->expires_ms = row->expires_ms;
+	out->error = strdup(error);
+	return ERR_OK;
 }
 
 enum err_code store_command_cancel(struct db *db, const struct command_row *row,
