@@ -215,6 +215,28 @@ static enum MHD_Result add_size(void *cls, enum MHD_ValueKind kind, const char *
 	return MHD_YES;
 }
 
+static enum MHD_Result count_length(void *cls, enum MHD_ValueKind kind, const char *key,
+				    const char *value)
+{
+	int *n = cls;
+
+	(void)kind;
+	(void)value;
+	*n += strcasecmp(key, "Content-Length") == 0;
+	return MHD_YES;
+}
+
+/* Is it clear where the request ends? One that a proxy in front may have read otherwise could
+ * hide another request in its body (RFC 9112 section 6.3). */
+static bool has_one_end(const struct request_http *rh)
+{
+	const bool chunked = request_header(&rh->rq, "Transfer-Encoding") != NULL;
+	int lengths = 0;
+
+	MHD_get_connection_values(rh->connection, MHD_HEADER_KIND, count_length, &lengths);
+	return lengths + chunked <= 1;
+}
+
 /* What is clear from the header. False: answer at once, for the body had better not come. */
 static bool begin(struct request_http *rh, const char *method)
 {
@@ -232,6 +254,11 @@ static bool begin(struct request_http *rh, const char *method)
 	MHD_get_connection_values(rh->connection, MHD_HEADER_KIND, add_size, &header_len);
 	if (header_len > HEADER_MAX)
 		err_set(&rh->early, ERR_HEADERS_TOO_LARGE, NULL);
+	if (!has_one_end(rh)) {
+		err_set(&rh->early, ERR_INVALID_REQUEST,
+			"Content-Length and Transfer-Encoding: only one of them, once");
+		return false; /* answered in this call, which closes the connection */
+	}
 	body_len = length != NULL ? strtoull(length, NULL, 10) : 0;
 	if (body_len <= rh->body_max)
 		return true;

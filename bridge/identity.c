@@ -203,6 +203,8 @@ const struct user_row *identity_user(const struct identity *i, const char *name)
 	return bsearch(name, list->rows, list->len, sizeof(*list->rows), by_name);
 }
 
+/* In no constant time: what the difference tells is a hash's, from which nobody gets to a key.
+ */
 static int by_hash(const void *key, const void *item)
 {
 	return memcmp(key, &((const struct key_row *)item)->hash, sizeof(struct token_hash));

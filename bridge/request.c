@@ -37,13 +37,41 @@ struct request_http *request_new(struct http *server, struct app *app, const cha
 	return rh;
 }
 
+/* It may have a password in it. */
+static void drop_upload(struct request_http *rh)
+{
+	if (rh->upload.len > 0)
+		sodium_memzero(rh->upload.data, rh->upload.len);
+	buf_fini(&rh->upload);
+}
+
+/* The strings of its outermost object, where passwords stand. */
+static void drop_body(struct request_http *rh)
+{
+	if (json_object_is_type(rh->rq.body, json_type_object)) {
+		json_object_object_foreach(rh->rq.body, key, value)
+		{
+			const size_t len = (size_t)json_object_get_string_len(value);
+			const char *text = len > 0 ? json_object_get_string(value) : NULL;
+			void *bytes;
+
+			(void)key;
+			/* Ours alone by now, but json-c's type for it has a const. */
+			memcpy(&bytes, &text, sizeof(bytes));
+			if (text != NULL)
+				sodium_memzero(bytes, len);
+		}
+	}
+	json_object_put(rh->rq.body);
+}
+
 void request_free(struct request_http *rh)
 {
 	for (size_t i = 0; i < rh->headers_len; i++)
 		free(rh->headers[i].value);
-	json_object_put(rh->rq.body);
+	drop_body(rh);
 	url_fini(&rh->url);
-	buf_fini(&rh->upload);
+	drop_upload(rh);
 	buf_fini(&rh->answer);
 	stream_free(rh->stream);
 	free(rh);
@@ -197,7 +225,7 @@ static enum err_code parse_body(struct request_http *rh, struct err *e)
 	if (check_content_type(rh, e) != ERR_OK)
 		return e->code;
 	rh->rq.body = jread_parse(rh->upload.data, rh->upload.len, e);
-	buf_fini(&rh->upload);
+	drop_upload(rh);
 	if (rh->rq.body == NULL) {
 		struct err cause = *e;
 

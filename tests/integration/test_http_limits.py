@@ -201,6 +201,24 @@ def test_a_bridge_that_was_stopped_blames_nobody(strict, client):
     assert late(strict, "header") == before
 
 
+# ---- requests that can be read in two ways ---------------------------------------------------
+
+
+@pytest.mark.parametrize("framing", [
+    "Content-Length: 5\r\nTransfer-Encoding: chunked", "Content-Length: 5\r\nContent-Length: 6",
+    "Transfer-Encoding: chunked\r\nContent-Length: 0", "Content-Length: 5\r\nContent-Length: 5"])
+def test_a_request_with_two_ends_is_refused_and_hides_no_other(client, framing):
+    two = client()
+    two.send(f"POST /auth/login HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n"
+             "0\r\n\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    answer = b""
+    with contextlib.suppress(OSError):
+        while got := two.sock.recv(65536):
+            answer += got
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 # ---- many connections ------------------------------------------------------------------------
 
 
