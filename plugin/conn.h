@@ -25,6 +25,7 @@
 #include "plugin/options.h"
 #include "plugin/publish.h"
 #include "plugin/slab.h"
+#include "protocol/htab.h"
 
 #include <sys/queue.h>
 
@@ -154,6 +155,7 @@ struct connset {
 	struct slab sessions, conns;           /* bodies of those that are awake */
 	struct numtab by_client;               /* session stubs */
 	struct numtab by_worker;               /* conn stubs */
+	struct htab kicked;                    /* clients, see connset_kicked() */
 	struct session_list pending, closing, ended;
 	struct expiry_heap expiries; /* of the sessions that are PENDING or LIVE */
 	struct conn_list grace;      /* RECONNECTING, the one that is due first in front */
@@ -193,6 +195,12 @@ int connset_other_sessions(const struct connset *set, const struct worker_id *id
 /* The object, from memory or storage; wakes nothing, but tells an end that would be told at the
  * turn's end. False if the worker was never connected. */
 bool connset_presence(struct connset *set, const struct worker_id *id, struct presence *out);
+
+/* Whether the broker was told to end this client, and has yet to. Mosquitto 2.0 does so with a
+ * WebSocket when its library has given the connection up, which takes seconds where the peer is
+ * out of reach; a reload authenticates it again until then, although its session is over. */
+bool connset_kicked(const struct connset *set, const void *client);
+void connset_gone(struct connset *set, const void *client); /* it is no such client any more */
 
 /* The broker gave this address to a new client: if a session of ours is known by it, its end
  * was not told to us. */

@@ -76,6 +76,7 @@ enum err_code connset_open(struct connset *set, const struct options *options,
 	slab_init(&set->conns, sizeof(struct conn));
 	numtab_init(&set->by_client, set, hash_session);
 	numtab_init(&set->by_worker, set, hash_conn);
+	htab_init(&set->kicked, htab_hash_ptr);
 	TAILQ_INIT(&set->pending);
 	TAILQ_INIT(&set->closing);
 	TAILQ_INIT(&set->ended);
@@ -102,6 +103,7 @@ void connset_close(struct connset *set)
 	}
 	numtab_fini(&set->by_client);
 	numtab_fini(&set->by_worker);
+	htab_fini(&set->kicked);
 	slab_fini(&set->session_stubs);
 	slab_fini(&set->conn_stubs);
 	slab_fini(&set->sessions);
@@ -166,6 +168,23 @@ struct session *connset_rescue(struct connset *set, const void *client, const ch
 	if (of_conn->id_hash != key_of(&id).hash)
 		return NULL; /* the address has a new client */
 	return connset_use(set, stub->conn, &id) != NULL ? stub->session : NULL;
+}
+
+static bool match_kicked(const void *item, const void *key)
+{
+	return item == key;
+}
+
+bool connset_kicked(const struct connset *set, const void *client)
+{
+	return set->kicked.len > 0 &&
+	       htab_find(&set->kicked, htab_hash_ptr(client), match_kicked, client) != NULL;
+}
+
+void connset_gone(struct connset *set, const void *client)
+{
+	if (set->kicked.len > 0)
+		htab_remove(&set->kicked, client);
 }
 
 void connset_disown(struct connset *set, const void *client)

@@ -3,6 +3,7 @@
 #include "plugin/connset_internal.h"
 
 #include "protocol/clock.h"
+#include "protocol/log.h"
 
 #include <string.h>
 
@@ -50,6 +51,16 @@ static bool owns_its_id(const struct session *s)
 	return true;
 }
 
+/* Told before the kick, within which the broker may raise the end. */
+static void note_kick(struct connset *set, const struct session *s)
+{
+	if (!s->websockets || set->has_connect_event || connset_kicked(set, s->client))
+		return;
+	/* Short of memory: a reload would take it for a login, as if nothing were known. */
+	if (!htab_add(&set->kicked, (void *)(uintptr_t)s->client))
+		log_warn("conn", "worker=%s out of memory", s->conn->id.text);
+}
+
 static void kick_closing(struct connset *set)
 {
 	struct session *s, *next;
@@ -61,6 +72,7 @@ static void kick_closing(struct connset *set)
 			continue;
 		/* The broker may raise the end within the call, or turns later; either way it
 		 * is over from here on. */
+		note_kick(set, s);
 		set->kick(s->client_id);
 		session_end(set, s, END_KICKED);
 	}

@@ -95,6 +95,10 @@ static bool is_reauthentication(struct plugin *p, const struct login *login, int
 	const struct session *s;
 
 	s = session_of(p, login->client);
+	if (p->reloading && connset_kicked(&p->conns, login->client)) {
+		*rc = MOSQ_ERR_AUTH;
+		return true;
+	}
 	if (s != NULL && s->state == SESSION_LOST && p->reloading) {
 		*rc = MOSQ_ERR_AUTH;
 		return true;
@@ -562,6 +566,7 @@ int on_disconnect(int event, void *event_data, void *userdata)
 	/* Unknown pointers are failed logins, repeated or late events, and other users. */
 	if (s != NULL)
 		session_end(&p->conns, s, cause_of(ev->reason));
+	connset_gone(&p->conns, ev->client);
 	control_client_remove(&p->control, ev->client);
 	return MOSQ_ERR_SUCCESS;
 }

@@ -120,6 +120,7 @@ void session_reused(struct connset *set, const void *client)
 {
 	struct session *stale = connset_session(set, client);
 
+	connset_gone(set, client);
 	if (stale == NULL) {
 		connset_disown(set, client);
 		return;

@@ -786,6 +786,31 @@ static void sighup_leaves_such_a_websocket_alone(void **state)
 	assert_told("online reconnecting/connection_lost");
 }
 
+/* 2.0 has such a client until its library has given the connection up. */
+static void sighup_does_not_revive_a_websocket_that_was_kicked(void **state)
+{
+	struct mosquitto c = tcp_client(W, W);
+	struct worker_id id = worker(W);
+
+	(void)state;
+	c.protocol = mp_websockets;
+	log_in(&world, &c);
+	assert_int_equal(conn_close_sessions(&world.p.conns, &id, REASON_KICKED, "KICKED", "x",
+					     NULL, NULL),
+			 1);
+	turns(&world, 6);
+	assert_string_equal(broker.kicked[0], W);
+	assert_told("online offline/kicked");
+	reload(&world);
+	assert_int_equal(basic_auth(&world, &c, TOKEN), MOSQ_ERR_AUTH);
+	turns(&world, 6);
+	assert_told("");
+	disconnect(&world, &c, CONN_LOST);
+	log_in(&world, &c);
+	turn(&world);
+	assert_told("online");
+}
+
 /* ---- restarts ---- */
 
 static void after_a_crash_nobody_is_online_and_generations_go_on(void **state)
@@ -1043,6 +1068,7 @@ int main(void)
 		ON_20(sighup_that_another_plugin_kept_from_us_is_no_login_either),
 		ON_21(sighup_that_another_plugin_kept_from_us_is_no_login_either),
 		ON_20(sighup_leaves_a_session_that_outlived_its_connection_alone),
+		ON_20(sighup_does_not_revive_a_websocket_that_was_kicked),
 		ON_21(sighup_leaves_such_a_websocket_alone),
 		ON_20(after_a_crash_nobody_is_online_and_generations_go_on),
 		ON_21(after_a_crash_nobody_is_online_and_generations_go_on),
