@@ -66,11 +66,29 @@ static void a_watch_cursor_comes_back(void **state)
 	assert_true(back.n == cursor.n && back.unknown);
 }
 
+static void a_command_cursor_comes_back(void **state)
+{
+	struct command_cursor cursor = {1795442708542, {"cmd_01ARYZ6S410000000000000000"}},
+			      back;
+	char text[CURSOR_TEXT_SIZE];
+
+	(void)state;
+	command_cursor_print(&cursor, text);
+	assert_true(command_cursor_parse(text, &back));
+	assert_true(back.created_ms == cursor.created_ms);
+	assert_string_equal(back.id.text, cursor.id.text);
+	assert_false(page_cursor_parse(text, &(struct page_cursor){0}));
+	text[strlen(text) - 1] = '\0';
+	assert_false(command_cursor_parse(text, &back));
+	assert_false(command_cursor_parse("", &back));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_page_cursor_comes_back),
 	cmocka_unit_test(the_longest_id_fits),
 	cmocka_unit_test(what_we_did_not_write_is_refused),
 	cmocka_unit_test(a_watch_cursor_comes_back),
+	cmocka_unit_test(a_command_cursor_comes_back),
 };
 
 UNIT_MAIN(tests)

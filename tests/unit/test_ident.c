@@ -122,6 +122,34 @@ static void a_commands_time_is_a_ulids(void **state)
 	assert_memory_equal(id.text, "cmd_01ARYZ6S41", 14);
 }
 
+static void a_floor_parts_the_ids_made_before_from_those_made_since(void **state)
+{
+	struct command_id before, floor, since;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		command_id_generate(1795442708541, &before);
+		command_id_floor(1795442708542, &floor);
+		command_id_generate(1795442708542, &since);
+		assert_true(strcmp(before.text, floor.text) < 0);
+		assert_true(strcmp(floor.text, since.text) <= 0);
+	}
+}
+
+static void batch_ids_are_of_their_own_kind(void **state)
+{
+	struct batch_id id, back;
+	struct command_id command;
+
+	(void)state;
+	batch_id_generate(1469918176385, &id);
+	assert_true(batch_id_parse(id.text, BATCH_ID_LEN, &back));
+	assert_string_equal(back.text, id.text);
+	assert_int_equal(strncmp(id.text, "bat_01ARYZ6S41", 14), 0);
+	assert_false(command_id_parse(id.text, BATCH_ID_LEN, &command));
+	assert_false(batch_id_parse("bat_01ARYZ6S41000000000000000", 29, &back));
+}
+
 static void what_is_no_command_id_is_refused(void **state)
 {
 	struct command_id id;
@@ -142,6 +170,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(command_ids_sort_by_time),
 	cmocka_unit_test(a_commands_time_is_a_ulids),
 	cmocka_unit_test(what_is_no_command_id_is_refused),
+	cmocka_unit_test(a_floor_parts_the_ids_made_before_from_those_made_since),
+	cmocka_unit_test(batch_ids_are_of_their_own_kind),
 };
 
 UNIT_MAIN(tests)
