@@ -54,10 +54,13 @@ static bool owns_its_id(const struct session *s)
 /* Told before the kick, within which the broker may raise the end. */
 static void note_kick(struct connset *set, const struct session *s)
 {
+	void *client; /* the table's items are not const; this one is never followed */
+
 	if (!s->websockets || set->has_connect_event || connset_kicked(set, s->client))
 		return;
 	/* Short of memory: a reload would take it for a login, as if nothing were known. */
-	if (!htab_add(&set->kicked, (void *)(uintptr_t)s->client))
+	memcpy(&client, &s->client, sizeof(client));
+	if (!htab_add(&set->kicked, client))
 		log_warn("conn", "worker=%s out of memory", s->conn->id.text);
 }
 
