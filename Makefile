@@ -228,10 +228,19 @@ BULK_INSERT := $(OUT)/tests/bench/bulk_insert
 $(BULK_INSERT): $(OUT)/tests/bench/bulk_insert.o $(OUT)/libprotocol.a
 	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(call pkg_libs,libmariadb)
 
+# What asks, and what the bridge's HTTP is measured against.
+ASK := $(OUT)/tests/bench/ask
+$(ASK): $(OUT)/tests/bench/ask.o $(OUT)/tests/bench/fleet/samples.o $(OUT)/tests/bench/fleet/bytes.o \
+		$(OUT)/libprotocol.a
+	$(CC) -o $@ $^ $(ALL_LDFLAGS)
+FIXED := $(OUT)/tests/bench/fixed
+$(FIXED): $(OUT)/tests/bench/fixed.o
+	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(call pkg_libs,libmicrohttpd)
+
 ## bench: measure against bare Mosquitto (BENCH="connect publish" picks some; see docs/performance.md)
 .PHONY: bench
 bench: deps-test
-	@$(MAKE) --no-print-directory all $(FLEET) $(BULK_INSERT) >&2
+	@$(MAKE) --no-print-directory all $(FLEET) $(BULK_INSERT) $(ASK) $(FIXED) >&2
 	@$(PYTHON) tests/bench/run.py $(BENCH)
 
 # ---- running -----------------------------------------------------------------------------

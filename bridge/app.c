@@ -13,6 +13,7 @@
 #include "bridge/http_server.h"
 #include "bridge/identity.h"
 #include "bridge/inbox.h"
+#include "bridge/jwt_cache.h"
 #include "bridge/loop.h"
 #include "bridge/metric.h"
 #include "bridge/migrate.h"
@@ -100,6 +101,20 @@ static void stop_http_operators(struct app *app)
 	app->http_operators = NULL;
 }
 
+static bool start_jwts(struct app *app, struct err *e)
+{
+	app->jwts = jwt_cache_new(app->config.jwt_secret);
+	if (app->jwts == NULL)
+		err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	return app->jwts != NULL;
+}
+
+static void stop_jwts(struct app *app)
+{
+	jwt_cache_free(app->jwts);
+	app->jwts = NULL;
+}
+
 static bool start_openapi(struct app *app, struct err *e)
 {
 	app->openapi = openapi_make(routes, routes_len, ROLLCALL_VERSION, e);
@@ -185,6 +200,7 @@ static const struct part parts[] = {
 	{"loop",           start_loop,           stop_loop          },
 	{"db",             start_db,             stop_db            },
 	{"pwhash",         start_pwhash,         stop_pwhash        },
+	{"jwts",           start_jwts,           stop_jwts          },
 	{"identity",       start_identity,       stop_identity      },
 	{"roster",         start_roster,         stop_roster        },
 	{"audit",          start_audit,          stop_audit         },

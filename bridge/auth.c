@@ -3,7 +3,7 @@
 
 #include "bridge/app.h"
 #include "bridge/identity.h"
-#include "bridge/jwt.h"
+#include "bridge/jwt_cache.h"
 #include "bridge/key.h"
 #include "protocol/clock.h"
 
@@ -122,7 +122,7 @@ static enum err_code by_session(struct request *rq, const char *text, struct err
 	const struct user_row *user;
 	struct claims claims;
 
-	if (!jwt_check(rq->app->config.jwt_secret, text, clock_unix_ms() / 1000, &claims))
+	if (!jwt_cache_check(rq->app->jwts, text, clock_unix_ms() / 1000, &claims))
 		return err_set(e, ERR_UNAUTHENTICATED, "the session is not valid or has ended");
 	user = identity_user(rq->app->identity, claims.sub);
 	if (user != NULL)

@@ -47,7 +47,7 @@ struct mirror {
 	int64_t heard_us;   /* last heartbeat or page; 0: nothing yet */
 	int64_t proven_us;  /* last heartbeat that agreed; 0: none yet */
 	int64_t listing_us; /* the list's begin */
-	uint64_t version, proofs, disproofs, lists;
+	uint64_t version, epoch, proofs, disproofs, lists;
 	struct mirror_list *list;
 	struct timer *check;
 	struct lag clock;
@@ -91,6 +91,7 @@ static void note_hearing(struct mirror *m)
 		return;
 	m->was_hearing = hears;
 	m->version++;
+	m->epoch++;
 	log_info("mirror", "node=%s %s objects=%zu", m->node,
 		 hears ? "agrees with the broker" : "cannot be heard", m->table.entries.len);
 	if (m->watcher.hearing != NULL)
@@ -129,6 +130,7 @@ static void on_begin(void *arg)
 	struct mirror *m = arg;
 
 	lose(m);
+	m->epoch++;
 	mirror_table_clear(&m->table);
 	m->listing_us = clock_mono_us();
 }
@@ -163,6 +165,7 @@ static void on_whole(void *arg)
 	mirror_table_sweep(&m->table);
 	m->whole = true;
 	m->version++;
+	m->epoch++;
 	note_hearing(m);
 }
 
@@ -339,6 +342,12 @@ uint64_t mirror_version(const struct mirror *m)
 {
 	/* A silence may be noticed by a reader before the timer notices it. */
 	return m->version << 1 | (mirror_hears(m) ? 1 : 0);
+}
+
+uint64_t mirror_epoch(const struct mirror *m)
+{
+	/* The lowest bit for the same reason. */
+	return (m->epoch + 1) << 1 | (mirror_hears(m) ? 1 : 0);
 }
 
 const char *mirror_node(const struct mirror *m)

@@ -48,6 +48,10 @@ const struct presence *mirror_find(const struct mirror *m, const struct worker_i
  */
 uint64_t mirror_version(const struct mirror *m);
 
+/* Another one after every change of which the watcher's presence() is not told object by
+ * object: a list begins or ends, mirror_hears() turns. Never 0. */
+uint64_t mirror_epoch(const struct mirror *m);
+
 /* The node's name, "" before it is known. */
 const char *mirror_node(const struct mirror *m);
 

@@ -18,6 +18,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define ID_RANDOM_BYTES 12
+
 struct request_http *request_new(struct http *server, struct app *app, const char *target)
 {
 	struct request_http *rh = calloc(1, sizeof(*rh));
@@ -89,16 +91,22 @@ static bool is_request_id(const char *text)
 
 static void set_id(struct request *rq)
 {
+	/* The kernel is asked for many at once: each time is a system call. */
+	static uint8_t random[ID_RANDOM_BYTES * 128];
+	static size_t used = sizeof(random);
 	const char *theirs = request_header(rq, "X-Request-Id");
-	uint8_t random[12];
 
 	if (theirs != NULL && is_request_id(theirs)) {
 		memcpy(rq->id, theirs, strlen(theirs) + 1);
 		return;
 	}
-	randombytes_buf(random, sizeof(random));
-	sodium_bin2base64(rq->id, sizeof(rq->id), random, sizeof(random),
+	if (used == sizeof(random)) {
+		randombytes_buf(random, sizeof(random));
+		used = 0;
+	}
+	sodium_bin2base64(rq->id, sizeof(rq->id), random + used, ID_RANDOM_BYTES,
 			  sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	used += ID_RANDOM_BYTES;
 }
 
 static enum http_method method_of(const char *text)

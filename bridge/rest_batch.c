@@ -69,16 +69,14 @@ static enum err_code add_worker(struct asking *a, const struct worker_id *id, st
 
 static enum err_code find_workers(struct asking *a, struct json_object *filter, struct err *e)
 {
-	const struct presence *presence;
 	const struct record *record;
 	struct worker_list list;
 
 	(void)(worker_list_begin_filter(&list, a->rq, filter, e) == ERR_OK);
-	while (e->code == ERR_OK && (record = worker_list_next(&list, &presence)) != NULL) {
+	while (e->code == ERR_OK && (record = worker_list_next(&list)) != NULL) {
 		add_worker(a, &record->id, e);
 		a->unknown += !list.hears;
-		a->connected +=
-			list.hears && presence != NULL && presence->state == PRESENCE_ONLINE;
+		a->connected += worker_list_presence(&list, record)->state == PRESENCE_ONLINE;
 	}
 	a->disconnected = (int64_t)a->len - a->connected - a->unknown;
 	worker_list_fini(&list);

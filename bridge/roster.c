@@ -51,15 +51,21 @@ void record_free(struct record *record)
 	free(record->name);
 	free(record->renewal_failure_reason);
 	free(record->latest.json);
-	free(record->status_text);
+	status_row_drop(&record->status_row);
 	free(record);
+}
+
+void status_row_drop(struct status_row *row)
+{
+	free(row->text);
+	row->text = NULL;
+	row->epoch = 0;
 }
 
 /* Every change of a record that stays in the table ends here. */
 static void changed(struct roster *r, struct record *record)
 {
-	free(record->status_text);
-	record->status_text = NULL;
+	status_row_drop(&record->status_row);
 	r->version++;
 }
 
@@ -386,6 +392,14 @@ void roster_set_desired(struct roster *r, const struct worker_id *id, const char
 	record->desired = wish;
 	changed(r, record);
 	tell_reported(r, record);
+}
+
+void roster_touch_connection(struct roster *r, const struct worker_id *id)
+{
+	struct record *record = roster_find(r, id);
+
+	if (record != NULL)
+		record->status_row.epoch = 0;
 }
 
 void roster_set_news(struct roster *r, void (*news)(void *arg, const struct worker_id *id),

@@ -32,6 +32,16 @@ struct metric_latest {
 	int64_t engine_status_ms; /* when */
 };
 
+/* What status answers say of a worker, as JSON text but for the age of its report: made when it
+ * is first needed, dropped by every change of the record, out of date after every change of the
+ * connection. */
+struct status_row {
+	char *text; /* owned; NULL: to be made */
+	uint32_t len, age_at;
+	uint32_t report_at, report_end; /* the report's members */
+	uint64_t epoch; /* the mirror's when the connection was written; 0: it has changed */
+};
+
 struct record {
 	struct worker_id id;
 	char *name;
@@ -49,12 +59,11 @@ struct record {
 	int64_t desired_noted_us; /* monotonic: when we learnt of it; 0: with the record */
 	bool event_due;           /* event.c's: its latest report is about to be told */
 
-	/* What status answers say of it besides the connection, as JSON text: made when it is
-	 * first needed, dropped by every change. The first head_len bytes stand before the
-	 * connection. */
-	char *status_text; /* owned; NULL: to be made */
-	uint32_t status_head_len, status_len;
+	struct status_row status_row;
 };
+
+/* Drops the text. */
+void status_row_drop(struct status_row *row);
 
 struct app;
 struct roster;
@@ -111,6 +120,9 @@ void roster_set_desired(struct roster *r, const struct worker_id *id, const char
 
 /* "running" or "stopped" as a literal; NULL for everything else, NULL included. */
 const char *engine_wish(const char *text);
+
+/* Notes that the worker's connection is another one now. */
+void roster_touch_connection(struct roster *r, const struct worker_id *id);
 
 /* Calls news(arg, id) for each change of another bridge, as soon as it is read; with NULL where
  * there are too many to tell one by one. */

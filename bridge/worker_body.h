@@ -26,13 +26,16 @@ void worker_write_fields(struct jwrite *w, const struct record *k, const struct 
 /* The record's own fields alone, but its id. */
 void worker_write_record(struct jwrite *w, const struct record *k);
 
-/* An object of its latest report and engine status. Keeps what it can for the next time in k.
- */
-void worker_write_report(struct jwrite *w, struct record *k);
+/* An object of its latest report and engine status. */
+void worker_write_report(struct jwrite *w, const struct record *k);
 
-/* A row of the status answer. Keeps what it can for the next time in k. */
-void worker_write_status(struct jwrite *w, struct record *k, const struct presence *p,
-			 int64_t now_ms);
+/* Writes k's row of the status answer with this connection, to be kept until one of them
+ * changes: as long as `epoch` (not 0) is the mirror's. Out of memory: there is none. */
+void worker_status_make(struct record *k, const struct presence *p, uint64_t epoch);
+
+/* Adds the row that k has, as an element of an array. One that could not be made fails the
+ * answer. */
+void worker_status_add(struct jwrite *w, const struct record *k, int64_t now_ms);
 
 /* "metrics": a report's further keys, {} if there are none. */
 void worker_write_metrics(struct jwrite *w, const char *json);

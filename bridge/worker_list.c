@@ -279,58 +279,80 @@ static bool has_tags(const struct worker_list *list, const struct record *record
 	return true;
 }
 
+const struct presence *worker_list_presence(const struct worker_list *list,
+					    const struct record *record)
+{
+	static const struct presence never = {.state = PRESENCE_OFFLINE};
+	static const struct presence unknown = {.state = PRESENCE_UNKNOWN};
+	const struct presence *found;
+
+	if (!list->hears)
+		return &unknown;
+	found = mirror_find(list->rq->app->mirror, &record->id);
+	return found != NULL ? found : &never;
+}
+
 /* While the broker cannot be heard nobody is known to be connected, nor not to be. */
-static bool fits_connected(const struct worker_list *list, const struct presence *p)
+static bool fits_connected(const struct worker_list *list, const struct record *record)
 {
 	if (list->connected < 0)
 		return true;
-	return list->hears &&
-	       (p != NULL && p->state == PRESENCE_ONLINE) == (list->connected == 1);
+	return list->hears && (worker_list_presence(list, record)->state == PRESENCE_ONLINE) ==
+				      (list->connected == 1);
 }
 
-static bool fits(const struct worker_list *list, const struct record *record,
-		 const struct presence **presence)
+static bool fits(const struct worker_list *list, const struct record *record)
 {
-	*presence = list->hears ? mirror_find(list->rq->app->mirror, &record->id) : NULL;
-	return (list->statuses & 1u << record->status) != 0 &&
-	       fits_connected(list, *presence) &&
+	return (list->statuses & 1u << record->status) != 0 && fits_connected(list, record) &&
 	       (list->name == NULL || contains(record->name, list->name)) &&
 	       has_tags(list, record);
 }
 
-static struct record *advance(struct worker_list *list, const struct presence **presence)
+/* NULL past the end. */
+static struct record *candidate(const struct worker_list *list, size_t i)
 {
 	const struct roster *roster = list->rq->app->roster;
-	const size_t len = list->picked != NULL ? list->picked_len : roster_len(roster);
 
-	while (list->next < len) {
-		const size_t i = list->next++;
-		struct record *record =
-			list->picked != NULL ? list->picked[i] : roster_at(roster, i);
+	if (list->picked != NULL)
+		return i < list->picked_len ? list->picked[i] : NULL;
+	return i < roster_len(roster) ? roster_at(roster, i) : NULL;
+}
 
-		if (fits(list, record, presence))
+const struct record *worker_list_ahead(const struct worker_list *list, size_t places)
+{
+	return candidate(list, list->next + places);
+}
+
+static struct record *advance(struct worker_list *list)
+{
+	struct record *record;
+
+	while ((record = candidate(list, list->next)) != NULL) {
+		list->next++;
+		if (fits(list, record))
 			return record;
 	}
 	return NULL;
 }
 
-struct record *worker_list_next(struct worker_list *list, const struct presence **presence)
+struct record *worker_list_next(struct worker_list *list)
 {
 	struct record *record;
 
 	if (list->limit > 0 && list->shown == list->limit)
 		return NULL;
-	record = advance(list, presence);
+	record = advance(list);
 	if (record != NULL) {
 		list->shown++;
-		list->last = (struct page_cursor){record->created_ms, record->id};
+		list->last_shown = record;
 	}
 	return record;
 }
 
 bool worker_list_has_more(struct worker_list *list)
 {
-	const struct presence *ignored;
-
-	return list->limit > 0 && list->shown == list->limit && advance(list, &ignored) != NULL;
+	if (list->limit == 0 || list->shown < list->limit || advance(list) == NULL)
+		return false;
+	list->last = (struct page_cursor){list->last_shown->created_ms, list->last_shown->id};
+	return true;
 }

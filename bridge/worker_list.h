@@ -27,7 +27,9 @@ struct worker_list {
 	size_t picked_len;
 	size_t next;
 	int64_t shown;
-	struct page_cursor last; /* the last one shown */
+	const struct record *last_shown;
+	struct page_cursor
+		last; /* where the page began; once there is another one, where that does */
 };
 
 /* Reads the query. worker_list_fini() is fine after either outcome. */
@@ -40,9 +42,16 @@ enum err_code worker_list_begin_filter(struct worker_list *list, const struct re
 				       struct json_object *filter, struct err *e) MUST_CHECK;
 void worker_list_fini(struct worker_list *list);
 
-/* The next worker and its presence (NULL: never connected; check list->hears first). NULL at
- * the end of the page. */
-struct record *worker_list_next(struct worker_list *list, const struct presence **presence);
+/* The next worker; NULL at the end of the page. */
+struct record *worker_list_next(struct worker_list *list);
 
-/* After the page: is there another one? */
+/* The worker that stands so many places after the next one, whether or not the filters let it
+ * through; NULL past the end. */
+const struct record *worker_list_ahead(const struct worker_list *list, size_t places);
+
+/* Its connection, as the mirror knows it now. Borrowed until the loop's next turn. */
+const struct presence *worker_list_presence(const struct worker_list *list,
+					    const struct record *record);
+
+/* After the page: is there another one? Then list->last is its cursor. */
 bool worker_list_has_more(struct worker_list *list);

@@ -16,6 +16,7 @@
 #include "bridge/event.h"
 #include "bridge/identity.h"
 #include "bridge/inbox.h"
+#include "bridge/jwt_cache.h"
 #include "bridge/loop.h"
 #include "bridge/mirror.h"
 #include "bridge/openapi.h"
@@ -169,6 +170,7 @@ static inline void start_parts(void)
 	must(config_load(&app.config, NULL, &e) == ERR_OK);
 	app.traffic = traffic_new(&app, &e);
 	app.loop = loop_new(&e);
+	app.jwts = jwt_cache_new(app.config.jwt_secret);
 	app.identity = identity_new(&app, &e);
 	app.roster = roster_new(&app, &e);
 	app.audit = audit_new(&app, &e);
