@@ -221,8 +221,6 @@ void http_peers_free(struct http_peers *p)
 {
 	if (p == NULL)
 		return;
-	while (!TAILQ_EMPTY(&p->peers))
-		http_peer_free(TAILQ_FIRST(&p->peers));
 	htab_fini(&p->places);
 	free(p);
 }
