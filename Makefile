@@ -38,7 +38,7 @@ pkg_libs   = $(shell pkg-config --libs $(1))
 
 PROTOCOL_PKGS := json-c libsodium
 PLUGIN_PKGS   := $(PROTOCOL_PKGS) lmdb libmosquitto
-BRIDGE_PKGS   := $(PROTOCOL_PKGS) libmosquitto libmicrohttpd gnutls openssl libevent_core \
+BRIDGE_PKGS   := $(PROTOCOL_PKGS) libmosquitto libmicrohttpd gnutls openssl zlib libevent_core \
 	libevent_pthreads libjwt libmariadb
 
 # ---- sources -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@
 #include "bridge/migrate.h"
 #include "bridge/mirror.h"
 #include "bridge/openapi.h"
+#include "bridge/packer.h"
 #include "bridge/plugin_stats.h"
 #include "bridge/presence_log.h"
 #include "bridge/pwhash.h"
@@ -53,6 +54,7 @@ struct part {
 		app->field = NULL;                                                             \
 	}
 
+PART(packer, packer_new, packer_free)
 PART(pwhash, pwhash_new, pwhash_free)
 PART(identity, identity_new, identity_free)
 PART(roster, roster_new, roster_free)
@@ -222,6 +224,7 @@ static const struct part parts[] = {
 	{"jobs",           start_jobs,
 	 stop_jobs						  }, /* ends them while those who asked for them still exist */
 	{"openapi",        start_openapi,        stop_openapi       },
+	{"packer",         start_packer,         stop_packer        },
 	{"certificate",    start_certificate,    stop_certificate   },
 	{"http_operators", start_http_operators, stop_http_operators},
 	{"http",           start_http,           stop_http          }, /* last: serve only when whole */

@@ -12,6 +12,7 @@ struct app {
 	struct db_pool *db;
 	struct pwhash *pwhash;               /* the thread for passwords */
 	struct jwt_cache *jwts;              /* sessions that were checked a moment ago */
+	struct packer *packer;               /* the thread that compresses answers */
 	struct identity *identity;           /* users, keys, ended sessions, in memory */
 	struct roster *roster;               /* worker records */
 	struct broker *broker;               /* connection to Mosquitto */

@@ -8,6 +8,7 @@
 
 #include "bridge/http.h"
 #include "bridge/http_peers.h"
+#include "bridge/packer.h"
 #include "bridge/router.h"
 #include "protocol/log.h"
 
@@ -54,7 +55,8 @@ struct request_http {
 
 	unsigned status;
 	struct buf answer;
-	struct stream *stream; /* instead of it; the response's as soon as there is one */
+	struct packer_job pack; /* while it is compressed elsewhere */
+	struct stream *stream;  /* instead of it; the response's as soon as there is one */
 	size_t headers_len;
 	struct http_header headers[HTTP_HEADERS_MAX];
 };

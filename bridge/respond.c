@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* A request on its way out. Each function answers, after which the handler has it no more. */
 #include "bridge/app.h"
+#include "bridge/http_encode.h"
 #include "bridge/http_request.h"
 #include "bridge/routes.h"
 #include "bridge/traffic.h"
@@ -77,7 +78,7 @@ static void answer(struct request *rq, unsigned status, struct buf *body, const 
 		  rq->who.name[0] != '\0' ? rq->who.name : "-", rh->method_text,
 		  rh->url.raw_path, status, clock_mono_us() - rh->began_us);
 	log_set_cause(&before);
-	http_answered(rh);
+	http_encode(rh);
 }
 
 void respond_typed(struct request *rq, unsigned status, struct buf *body, const char *type)

@@ -6,11 +6,11 @@
  * may be kept for ever, and it alone is asked for again. */
 #include "bridge/app.h"
 #include "bridge/dashboard_assets.h"
+#include "bridge/gzip.h"
 #include "bridge/routes.h"
 #include "protocol/jwrite.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define INDEX "index.html"
 #define FACTS_MAX 4096
@@ -37,30 +37,10 @@ static const struct dashboard_file *find(const char *name)
 	return NULL;
 }
 
-/* Does a list like "br, gzip;q=0.5" take gzip? What it says of "*" is of no interest: all
- * browsers name gzip. */
-static bool takes_gzip(const struct request *rq)
-{
-	const char *at = request_header(rq, "Accept-Encoding");
-	size_t len;
-
-	for (; at != NULL && *at != '\0'; at += len + (at[len] == ',')) {
-		const char *q;
-
-		at += strspn(at, " \t");
-		len = strcspn(at, ",");
-		if (strncasecmp(at, "gzip", 4) != 0 || strcspn(at, ",; \t") != 4)
-			continue;
-		q = memchr(at, '=', len);
-		/* "q=0" and "q=0.000" refuse it. */
-		return q == NULL || strspn(q + 1, "0. \t") < len - (size_t)(q + 1 - at);
-	}
-	return false;
-}
-
 static enum err_code serve(struct request *rq, const struct dashboard_file *file)
 {
-	const bool gzip = file->gzip_len > 0 && takes_gzip(rq);
+	const bool gzip =
+		file->gzip_len > 0 && gzip_accepted(request_header(rq, "Accept-Encoding"));
 	struct buf body;
 
 	buf_init(&body, HTTP_ANSWER_MAX);

@@ -26,7 +26,7 @@ packages_of() {
 	case $1 in
 	# Mosquitto 2.1's own headers include cJSON's.
 	build) echo gcc libc6-dev make pkg-config libmosquitto-dev mosquitto-dev libcjson-dev \
-		liblmdb-dev libjson-c-dev libsodium-dev libmicrohttpd-dev libgnutls28-dev libssl-dev \
+		liblmdb-dev libjson-c-dev libsodium-dev libmicrohttpd-dev libgnutls28-dev libssl-dev zlib1g-dev \
 		libevent-dev libjwt-dev libmariadb-dev ;;
 	run) echo mosquitto mariadb-server-core mariadb-client-core util-linux curl \
 		python3 python3-paho-mqtt ;;
