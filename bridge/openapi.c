@@ -76,7 +76,8 @@ static struct json_object *reference(const char *kind, const char *name)
 /* ---- the parts ----------------------------------------------------------------------------
  */
 
-/* What both have, and is no object in both, is a mistake. */
+/* What both have, and is no object in both, is a mistake. As deep as the files that we write.
+ * NOLINTNEXTLINE(misc-no-recursion) */
 static bool merge(struct json_object *into, struct json_object *from)
 {
 	json_object_object_foreach(from, key, value)

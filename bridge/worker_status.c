@@ -67,7 +67,8 @@ static char *put_age(char *end, int64_t received_ms, int64_t now_ms)
 	int64_t rest = now_ms > received_ms ? now_ms - received_ms : 0;
 	char *at = end;
 
-	if (received_ms == 0)
+	if (received_ms == 0) /* its end is where it stops */
+		// NOLINTNEXTLINE(bugprone-not-null-terminated-result)
 		return memcpy(end - 4, "null", 4);
 	for (int digit = 0; digit < 4 || rest > 0; digit++, rest /= 10) {
 		if (digit == 3)
