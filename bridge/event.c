@@ -82,7 +82,6 @@ static void on_presence(void *arg, const struct presence *p)
 	struct jwrite w;
 	struct buf out;
 
-	roster_touch_connection(ev->app->roster, &p->worker);
 	buf_init(&out, EVENT_BYTES);
 	jwrite_begin(&w, &out);
 	presence_write(&w, NULL, p, mirror_node(ev->app->mirror));

@@ -22,6 +22,7 @@
 #include "bridge/presence_log.h"
 #include "bridge/prom.h"
 #include "bridge/renewal.h"
+#include "bridge/roster.h"
 #include "bridge/tally.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
@@ -65,6 +66,8 @@ static bool apply(struct mirror *m, const struct presence *p)
 	presence_log_note(m->app->presence_log, m->node, p);
 	if (!mirror_table_apply(&m->table, p, mirror_list_running(m->list)))
 		return false;
+	if (newer)
+		roster_touch_connection(m->app->roster, &p->worker);
 	if (newer && m->watcher.presence != NULL)
 		m->watcher.presence(m->watcher.arg, p);
 	return true;
@@ -344,10 +347,9 @@ uint64_t mirror_version(const struct mirror *m)
 	return m->version << 1 | (mirror_hears(m) ? 1 : 0);
 }
 
-uint64_t mirror_epoch(const struct mirror *m)
+uint64_t mirror_epoch(const struct mirror *m, bool hears)
 {
-	/* The lowest bit for the same reason. */
-	return (m->epoch + 1) << 1 | (mirror_hears(m) ? 1 : 0);
+	return (m->epoch + 1) << 1 | (hears ? 1 : 0);
 }
 
 const char *mirror_node(const struct mirror *m)

@@ -48,9 +48,10 @@ const struct presence *mirror_find(const struct mirror *m, const struct worker_i
  */
 uint64_t mirror_version(const struct mirror *m);
 
-/* Another one after every change of which the watcher's presence() is not told object by
- * object: a list begins or ends, mirror_hears() turns. Never 0. */
-uint64_t mirror_epoch(const struct mirror *m);
+/* Another one after every change that the roster is not told of object by object
+ * (roster_touch_connection()): a list begins or ends, or `hears`, which is what mirror_hears()
+ * said to whoever asks; a silence may have become too long since. Never 0. */
+uint64_t mirror_epoch(const struct mirror *m, bool hears);
 
 /* The node's name, "" before it is known. */
 const char *mirror_node(const struct mirror *m);

@@ -54,7 +54,7 @@ static void fetch_ahead(const struct worker_list *list)
  * mirror. */
 static void write_rows(struct jwrite *w, struct worker_list *list)
 {
-	const uint64_t epoch = mirror_epoch(list->rq->app->mirror);
+	const uint64_t epoch = mirror_epoch(list->rq->app->mirror, list->hears);
 	const int64_t now_ms = clock_unix_ms();
 	struct record *k;
 

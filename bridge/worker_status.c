@@ -58,7 +58,7 @@ void worker_status_make(struct record *k, const struct presence *p, uint64_t epo
 	jwrite_object_end(&w);
 	row->len = (uint32_t)out.len;
 	row->text = buf_take(&out, NULL);
-	row->epoch = epoch;
+	row->epoch = row->text != NULL ? epoch : 0; /* else the next one who asks tries */
 }
 
 /* Always three decimals: 0.050. Returns where it begins; it ends at `end`. */

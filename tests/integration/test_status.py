@@ -147,6 +147,34 @@ def test_all_three_reads_agree_with_the_plugin(site, rest):
         worker.drop()
 
 
+def test_a_row_that_was_asked_for_before_tells_of_every_change(site, rest):
+    identity = rest.register("as it was")
+
+    def shown(**wanted):
+        """Asks once more after it was right, for a row is kept once it was asked for."""
+        def fits():
+            row = rest.status_of(identity.worker_id)
+            return row if wanted.items() <= row.items() else None
+        wait_until(fits, 5, str(wanted))
+        return fits()
+
+    assert shown(connected=False, memory=None)
+    worker = site.online(identity=identity)
+    assert shown(connected=True, state="online", disconnected_since=None)
+    worker.report(memory=12.5, cpu=1, rate=2)
+    assert shown(connected=True, memory=12.5)
+    worker.say("running")
+    assert shown(engine_status="running")
+    rest.ok("PATCH", f"/workers/{identity.worker_id}", 200, json={"name": "as it is"})
+    assert shown(connected=True, name="as it is", memory=12.5)
+    worker.disconnect()
+    assert shown(connected=False, connected_since=None, memory=12.5)
+    again = site.online(identity=identity)
+    assert shown(connected=True, disconnect_reason=None)
+    again.drop()
+    assert shown(connected=False)["disconnected_since"]
+
+
 def test_a_storm_of_sessions_ends_in_the_truth(site, rest):
     """Forty workers come and go for a while; what REST says at the end is what they did last."""
     tag = uuid.uuid4().hex[:8]
