@@ -104,7 +104,7 @@ $(OUT)/bridge/%_files.o: $(OUT)/bridge/%_files.c
 # The dashboard goes into the bridge, too, unless there is no Node here: then the bridge says how
 # to get it. What `node` says decides, so that an installed Node takes effect with the next make.
 DASHBOARD     := build/dashboard
-DASHBOARD_SRC := $(shell find dashboard -path dashboard/node_modules -prune -o -name schema.d.ts -o -type f -print) \
+DASHBOARD_SRC := $(shell find dashboard \( -path dashboard/node_modules -o -path dashboard/tests \) -prune -o -name schema.d.ts -o -type f -print) \
 	$(wildcard bridge/openapi/*.json)
 
 .PHONY: FORCE

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 // A command that somebody is about to send.
 
+import type { CommandCreate } from '../api/types'
+
 export interface CommandDraft {
   type: string
   payload: string
@@ -11,7 +13,7 @@ export interface CommandDraft {
 export const newDraft = (type = ''): CommandDraft => ({ type, payload: '{}', ttl: 60, queue: false })
 
 /** The request's body; throws what is wrong with it, for people. */
-export function bodyOf(draft: CommandDraft): Record<string, unknown> {
+export function bodyOf(draft: CommandDraft): Pick<CommandCreate, 'type' | 'payload' | 'ttl_seconds' | 'queue'> {
   let payload: unknown
   try {
     payload = JSON.parse(draft.payload || '{}')
