@@ -193,6 +193,11 @@ itest: all
 test-truth: deps-test all
 	TRUTH_MINUTES="$(TRUTH_MINUTES)" TRUTH_SEED="$(TRUTH_SEED)" $(PYTHON) tests/truth
 
+## test-dashboard: the dashboard in Chromium (SCREENSHOTS=DIRECTORY keeps pictures of the views)
+.PHONY: test-dashboard
+test-dashboard:
+	PYTHON=$(PYTHON) dashboard/tests/run.sh
+
 ## test-brokers: integration tests on the installed Mosquitto and on those of Debian trixie and forky
 .PHONY: test-brokers
 test-brokers: deps-test deps-brokers

@@ -9,6 +9,7 @@
 #   brokers  run them on the Mosquitto of other Debian suites
 #   lint     check the sources
 #   node     build the dashboard, run the Node example
+#   chromium test the dashboard
 #
 # When nothing is missing it asks dpkg once and does nothing else. Debian starts
 # and enables brokers and databases when it installs them; what was not running
@@ -37,6 +38,7 @@ packages_of() {
 	fuzz) echo clang llvm libclang-rt-dev ;;
 	brokers) echo debootstrap util-linux ;;
 	node) echo nodejs npm ;;
+	chromium) echo chromium ;;
 	*) return 1 ;;
 	esac
 }
@@ -44,7 +46,7 @@ packages_of() {
 say() { printf 'deps: %s\n' "$*" >&2; }
 
 usage() {
-	sed -n '3,15s/^# \{0,1\}//p' "$0" >&2
+	sed -n '3,16s/^# \{0,1\}//p' "$0" >&2
 	exit 2
 }
 

@@ -73,10 +73,12 @@ export async function checkAccess(page, what) {
 
 /** Runs what somebody would paste into a terminal; answers how to end it. */
 export function paste(text, cwd) {
-  const child = spawn('bash', ['-c', text], { cwd, detached: true, stdio: ['ignore', 'inherit', 'inherit'] })
+  // Debian's own Python has Debian's paho-mqtt, whatever else comes first in somebody's PATH.
+  const env = { ...process.env, PATH: '/usr/bin:/bin' }
+  const child = spawn('bash', ['-c', text], { cwd, env, detached: true, stdio: ['ignore', 'inherit', 'inherit'] })
   const ended = new Promise((resolve) => child.once('exit', resolve))
   return async () => {
-    process.kill(-child.pid, 'SIGKILL')
+    if (child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
     await ended
   }
 }

@@ -5,6 +5,7 @@
 It does what it is asked by lines of JSON on its standard input, [name, argument, …], and answers
 each with a line: {"ok": …} or {"error": …}. It ends with its input."""
 
+import contextlib
 import json
 import os
 import sys
@@ -20,9 +21,11 @@ from harness.database import DatabaseServer  # noqa: E402
 from harness.fleet import Fleet, insert_workers, raise_open_files  # noqa: E402
 from harness.identity import new_identity  # noqa: E402
 from harness.bridge import ADMIN, ADMIN_PASSWORD  # noqa: E402
+from harness.observer import Observer  # noqa: E402
 from harness.people import PASSWORD, Person  # noqa: E402
 from harness.settings import Built  # noqa: E402
 from harness.site import Site  # noqa: E402
+from harness.wait import wait_until  # noqa: E402
 
 CROWD_CONNECTED = 200
 CROWD_REPORTS_A_SECOND = 300
@@ -88,8 +91,14 @@ class World:
         identities = [new_identity() for _ in range(size)]
         insert_workers(self.site, identities)
         self.site.bridge.start()
+        wait_until(lambda: self._admitted() >= size, 30, "the broker knows them all")
         fleet = Fleet(self.site.broker, identities[:CROWD_CONNECTED], ("tcp-5",)).connect()
         threading.Thread(target=self._chatter, args=(fleet,), daemon=True).start()
+
+    def _admitted(self):
+        topics = ("rollcall/v1/heartbeat",)
+        with contextlib.closing(Observer(self.site.broker, topics=topics)) as observer:
+            return observer.call("getDirectory", limit=0)["count"]
 
     def _chatter(self, fleet):
         n = 0

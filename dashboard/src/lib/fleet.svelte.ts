@@ -16,12 +16,13 @@ const TYPES = 'presence,metrics,worker,command,health'
 /** A page that nobody looks at gives its connection back: a browser has six for each host. */
 const HIDDEN_MS = 60_000
 const LIST_AGAIN_MS = 3000
+const WORDS_MS = 300
 
 class Fleet {
   readonly workers = new Map<string, Worker>()
   /** Grows whenever workers have changed. */
   version = $state(0)
-  /** Grows when workers have come or gone. */
+  /** Grows when workers have come or gone, or their records have changed. */
   members = $state(0)
   loaded = $state(false)
   /** Why the list cannot be had; null: it can. */
@@ -49,6 +50,7 @@ class Fleet {
   private frame = 0
   private running = false
   private resting = false
+  private words: ReturnType<typeof setTimeout> | undefined
   private again: ReturnType<typeof setTimeout> | undefined
   private rest: ReturnType<typeof setTimeout> | undefined
   private readonly commandWatchers = new Set<(event: CommandEvent) => void>()
@@ -208,24 +210,30 @@ class Fleet {
       this.members++
       return
     }
-    if (!this.workers.has(event.worker_id)) this.members++
+    this.members++
     applyRecord(this.ensure(event.worker_id), event)
   }
 
   private changed(): void {
     const counts = { ...NO_COUNTS, all: this.workers.size }
+    for (const w of this.workers.values()) counts[this.stateOf(w)]++
+    this.counts = counts
+    this.version++
+    this.words ??= setTimeout(() => this.gatherWords(), WORDS_MS)
+  }
+
+  /** The tags and engine states that there are, for the filters. */
+  private gatherWords(): void {
     const tags = new Set<string>()
     const engines = new Set<string>()
+    this.words = undefined
     for (const w of this.workers.values()) {
-      counts[this.stateOf(w)]++
       if (w.engine) engines.add(w.engine)
       for (const tag of w.tags) tags.add(tag)
     }
-    this.counts = counts
     if (tags.size !== this.tags.length || this.tags.some((t) => !tags.has(t))) this.tags = [...tags].sort()
     if (engines.size !== this.engines.length || this.engines.some((e) => !engines.has(e)))
       this.engines = [...engines].sort()
-    this.version++
   }
 
   // ---- a page that nobody looks at ------------------------------------------------------

@@ -40,9 +40,15 @@ export class Listing {
     })
     $effect(() => {
       void fleet.version
+      if (!this.moves) return
       this.timer ??= setTimeout(() => this.pick(), AGAIN_MS)
     })
     $effect(() => () => clearTimeout(this.timer))
+  }
+
+  /** Could a report or a presence event change which rows there are, or their order? */
+  private get moves(): boolean {
+    return this.filter.state !== '' || this.filter.engine !== '' || this.order.by !== 'name'
   }
 
   private pick(): void {

@@ -35,6 +35,7 @@ async function next(): Promise<void> {
         })
     )
     w.history.seed(rows.reverse())
+    w.revision++
     fleet.version++
   } catch {
     // The curve then begins with what comes.

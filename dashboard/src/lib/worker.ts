@@ -34,6 +34,8 @@ export interface Worker {
   metrics: Record<string, MetricValue>
   lastReport: number | null
   history: History
+  /** Grows with each change: tells whether what is shown has to be read again. */
+  revision: number
 }
 
 export function newWorker(id: string): Worker {
@@ -42,7 +44,7 @@ export function newWorker(id: string): Worker {
     renewalFailure: null, state: 'offline', sessions: null, connectedSince: null,
     disconnectedSince: null, reason: null, detail: null, node: '', boot: 0, seq: 0, engine: null,
     desired: null, memory: null, cpu: null, rate: null, metrics: {}, lastReport: null,
-    history: new History()
+    history: new History(), revision: 0
   }
 }
 
@@ -53,6 +55,7 @@ export function applyRecord(w: Worker, row: WorkerRow | WorkerEvent): void {
   w.tokenExpires = parseTime(row.token_expires_at)
   w.created = parseTime(row.created_at) ?? 0
   w.renewalFailure = row.renewal_failure_reason
+  w.revision++
   w.haystack = [row.name, w.id, ...row.tags].join('\n').toLowerCase()
 }
 
@@ -70,6 +73,7 @@ export function applyReport(w: Worker, r: Report): void {
     w.history.add(r.memory, r.cpu, r.rate)
   }
   w.lastReport = at
+  w.revision++
 }
 
 export function applyStatus(w: Worker, row: StatusRow): void {
@@ -94,6 +98,7 @@ export function applyPresence(w: Worker, p: PresenceEvent): boolean {
   w.disconnectedSince = parseTime(p.disconnected_since)
   w.reason = p.reason
   w.detail = p.detail
+  w.revision++
   return true
 }
 
