@@ -42,7 +42,7 @@ export const openBrowser = () =>
 export async function openPage(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(30_000)
   page.wrong = []
   page.on('pageerror', (error) => page.wrong.push('error: ' + error.message))
   page.on('console', (message) => {
@@ -84,7 +84,7 @@ export function paste(text, cwd) {
 }
 
 /** Waits until `read` answers what `fits`. */
-export async function until(read, fits, what, timeout = 15_000) {
+export async function until(read, fits, what, timeout = 30_000) {
   const end = Date.now() + timeout
   for (;;) {
     const value = await read()
