@@ -198,12 +198,13 @@ test('a viewer sees, and cannot act', async () => {
 })
 
 test('the views are accessible, in both colours, on a phone and on a wall', async () => {
+  await world.past('press-1')
   await show('/')
   await row('press-2').getByText('Online').waitFor()
   await checkAccess(page, 'fleet')
   await shot('fleet')
   await openWorker('press-1')
-  await page.getByTestId('chart').first().waitFor()
+  await until(async () => Number(await page.getByTestId('chart').first().getAttribute('data-points')), (n) => n > 80, 'its past is shown')
   await checkAccess(page, 'worker')
   await shot('worker')
   await page.emulateMedia({ colorScheme: 'dark' })

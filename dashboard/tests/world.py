@@ -7,6 +7,7 @@ each with a line: {"ok": …} or {"error": …}. It ends with its input."""
 
 import contextlib
 import json
+import math
 import os
 import sys
 import tempfile
@@ -72,6 +73,17 @@ class World:
 
     def report(self, name, values):
         self.workers[name].report(**values)
+
+    def past(self, name):
+        """What it would have reported in the last fourteen minutes."""
+        now = time.time()
+        reports = []
+        for n in range(84):
+            at = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(now - 840 + 10 * n))
+            reports.append({"memory": 480 + n / 2 - 30 * (n % 17 == 0), "cpu": 30 + 20 * math.sin(n / 9),
+                            "rate": 100 + n * 7 % 23, "queue_depth": n * n % 41,
+                            "seq": n + 1, "at": at})
+        assert self.workers[name].publish("metrics", {"reports": reports}) == 0
 
     def obey(self, name, status="done"):
         """Carries out the next command, and says which it was."""
