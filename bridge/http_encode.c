@@ -12,7 +12,7 @@
 #include <strings.h>
 
 #define WORTH_BYTES 1024                  /* with less it would save no packet */
-#define AT_ONCE_BYTES ((size_t)16 * 1024) /* some 200 us */
+#define AT_ONCE_BYTES ((size_t)16 * 1024) /* some 40 us */
 #define ACCEPT_MAX 1024
 
 static const char *header_of(const struct request_http *rh, const char *name)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* packer.h - compresses large answers on a thread of its own: ten thousand rows take some 30
+/* packer.h - compresses large answers on a thread of its own: ten thousand rows take some 16
  * ms, and nobody else should wait for them. Thread: loop. */
 #pragma once
 
