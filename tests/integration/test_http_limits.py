@@ -190,7 +190,7 @@ def test_a_bridge_that_was_stopped_blames_nobody(strict, client):
     before = late(strict, "header")
     unlucky = client()
     unlucky.send("GET /livez HTTP/1.1\r\nHost: x\r\n")
-    strict.bridge.process.signal(signal.SIGSTOP)
+    strict.bridge.process.freeze()
     os.waitpid(strict.bridge.process.pid, os.WUNTRACED)
     try:
         hold_true(lambda: True, 2.5)

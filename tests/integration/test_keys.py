@@ -238,7 +238,7 @@ def test_a_database_that_was_away_is_read_anew(new_site, new_database_server):
     server = new_database_server()
     site = new_site(server)
     user = with_key(site.bridge.url, key_of(site.rest, "read")["key"])
-    site.bridge.process.signal(signal.SIGSTOP)
+    site.bridge.process.freeze()
     put_back(site, site.database.value("SELECT n FROM identity_state"))
     server.stop()
     site.bridge.process.signal(signal.SIGCONT)

@@ -90,7 +90,7 @@ def test_workers_that_were_offline_before_keep_their_reason(own):
 def test_a_broker_that_is_frozen_is_not_believed(own):
     """No heartbeat for two seconds: what was known may be wrong by now."""
     worker = own.online("tcp-5")
-    own.broker.process.signal(signal.SIGSTOP)
+    own.broker.process.freeze()
     try:
         own.rest.wait_connected(worker.worker_id, None, 4)
         assert own.bridge.probe("/readyz") == 503
@@ -123,7 +123,7 @@ def test_commands_say_that_the_broker_is_away(own):
 
 
 def test_a_database_that_is_frozen_is_not_ready(own):
-    own.server.process.signal(signal.SIGSTOP)
+    own.server.process.freeze()
     try:
         assert own.bridge.probe("/readyz") == 503
         assert own.bridge.probe("/livez") == 200
@@ -184,7 +184,7 @@ def test_reports_wait_for_the_database_and_are_then_acknowledged(own):
 
 def test_a_frozen_database_holds_up_no_read(own):
     worker = own.online("tcp-5")
-    own.server.process.signal(signal.SIGSTOP)
+    own.server.process.freeze()
     try:
         for _ in range(20):
             start = time.monotonic()
@@ -238,7 +238,7 @@ def test_a_bridge_that_was_held_up_catches_up_before_it_answers(own):
     that the news is not even on its way when the first question is read."""
     workers = [own.online("tcp-5") for _ in range(40)]
     for _ in range(5):
-        own.bridge.process.signal(signal.SIGSTOP)
+        own.bridge.process.freeze()
         until = time.monotonic() + 0.2  # twice what an answer may be old
         for worker in workers:
             worker.drop()

@@ -5,9 +5,11 @@ import atexit
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 from .secrets import keep
 from .settings import SLOWNESS, SUPPORT, VALGRIND, clean_environment, program
+from .wait import wait_until
 
 SANITIZER_REPORT = re.compile(r"(Address|Leak|Thread|UndefinedBehavior)Sanitizer:|: runtime error: ")
 MEMCHECK_STATUS = 99  # what valgrind makes a program's exit status when it found errors
@@ -73,6 +75,16 @@ class Process:
     def signal(self, number):
         if self.alive:
             self.popen.send_signal(number)
+
+    def freeze(self):
+        """Stops it until SIGCONT. A thread that is at work goes on until it is next interrupted,
+        so this waits until none of them runs."""
+        self.signal(signal.SIGSTOP)
+        wait_until(lambda: self._thread_states() == {"T"}, 5, f"{self.name} stands still")
+
+    def _thread_states(self):
+        return {stat.read_text().rpartition(")")[2].split()[0]
+                for stat in Path(f"/proc/{self.pid}/task").glob("*/stat")}
 
     def wait(self, timeout=10):
         return self.popen.wait(timeout * SLOWNESS)
