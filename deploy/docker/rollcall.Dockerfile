@@ -3,10 +3,16 @@
 # from one build stage, so that they always agree on the protocol between them.
 ARG DEBIAN_SUITE=forky
 
+FROM node:22-trixie-slim AS dashboard
+WORKDIR /src
+COPY bridge/openapi bridge/openapi
+COPY dashboard dashboard
+RUN dashboard/build.sh build/dashboard
+
 FROM debian:${DEBIAN_SUITE}-slim AS build
 WORKDIR /src
 COPY deploy/deps.sh deploy/
-RUN deploy/deps.sh build node && rm -rf /var/lib/apt/lists/*
+RUN deploy/deps.sh build && rm -rf /var/lib/apt/lists/*
 COPY Makefile VERSION ./
 COPY protocol protocol
 COPY plugin plugin
@@ -14,8 +20,9 @@ COPY bridge bridge
 COPY schema schema
 COPY dashboard dashboard
 COPY deploy/docker/libraries.sh deploy/docker/
-# The dashboard first, and by its own target: an image without it would be a mistake.
-RUN make dashboard && make -j"$(nproc)" all
+COPY --from=dashboard /src/build/dashboard build/dashboard
+# There is no Node here: make is to take the dashboard as it is. An image without it would be a mistake.
+RUN touch build/dashboard.node build/dashboard/.built && make -j"$(nproc)" all && test -s build/dashboard/index.html
 # The packages of shared libraries have other names in each suite.
 RUN deploy/docker/libraries.sh build/release/mosquitto_rollcall.so >broker.packages \
  && deploy/docker/libraries.sh build/release/rollcall-bridge >bridge.packages
