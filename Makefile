@@ -155,7 +155,7 @@ $(OUT)/tests/fuzz/fuzz_%: $(OUT)/tests/fuzz/fuzz_%.o $(fuzz_main) \
 	$(CC) -o $@ $^ $(ALL_LDFLAGS) $(fuzz_link) $(call pkg_libs,$(BRIDGE_PKGS)) -lpthread -lm
 
 # What the targets that run parts of the bridge put themselves in the place of.
-fuzz_wraps = $(patsubst %,-Wl$(,)--wrap=%,db_submit db_check pwhash_submit control_call control_call_parts $(1))
+fuzz_wraps = $(patsubst %,-Wl$(,)--wrap=%,db_submit db_check db_pool_lapses pwhash_submit control_call control_call_parts $(1))
 $(OUT)/tests/fuzz/fuzz_inbox: fuzz_link += $(call fuzz_wraps,broker_listen)
 $(OUT)/tests/fuzz/fuzz_rest: fuzz_link += $(call fuzz_wraps,request_header request_header_all \
 	http_answered identity_loaded identity_user identity_key roster_loaded mirror_hears mirror_get)

@@ -67,6 +67,9 @@ void db_check(struct db_pool *pool, db_done_f done, void *arg);
 /* True if the last job (or the pool's own periodic ping, each second) reached the database. */
 bool db_pool_healthy(const struct db_pool *pool);
 
+/* How often the pool has found the database away. Thread: any. */
+unsigned db_pool_lapses(const struct db_pool *pool);
+
 /* Connections in use, jobs that wait, how long they waited and took; for operators. */
 struct prom;
 void db_pool_expose(const struct db_pool *pool, struct prom *p);

@@ -41,6 +41,7 @@ struct db_pool {
 	size_t threads_len;
 	pthread_t *threads;
 	atomic_bool healthy;
+	atomic_uint lapses;
 	atomic_size_t busy; /* threads that run a job just now */
 	struct latency waited, took;
 
@@ -61,6 +62,11 @@ struct db_pool {
 bool db_pool_healthy(const struct db_pool *pool)
 {
 	return atomic_load(&pool->healthy);
+}
+
+unsigned db_pool_lapses(const struct db_pool *pool)
+{
+	return atomic_load(&pool->lapses);
 }
 
 static void finish(void *arg)
@@ -108,8 +114,8 @@ static void run_job(struct db *db, struct job *job)
 	}
 	if (db_ensure(db, &job->e) == ERR_OK)
 		job->work(db, job->arg, &job->e);
-	if (db->mysql == NULL || db->broken)
-		atomic_store(&pool->healthy, false);
+	if ((db->mysql == NULL || db->broken) && atomic_exchange(&pool->healthy, false))
+		atomic_fetch_add(&pool->lapses, 1);
 }
 
 static void run_timed(struct db *db, struct job *job)

@@ -22,7 +22,8 @@ struct identity {
 	struct htab ended;          /* struct ended_session by jti */
 	uint64_t version;
 	bool loaded;
-	bool doubtful; /* the database was away: it may be another one now */
+	bool doubtful;   /* the database was away: it may be another one now */
+	unsigned lapses; /* how often it had been when it was last asked */
 	struct login_limit *login_limit;
 	struct key_use *key_use;
 
@@ -134,6 +135,11 @@ static void rows_read(void *arg, struct err *e)
 
 static void start(struct identity *i)
 {
+	const unsigned lapses = db_pool_lapses(i->app->db);
+
+	/* It may have been away between two readings, neither of which failed. */
+	i->doubtful = i->doubtful || lapses != i->lapses;
+	i->lapses = lapses;
 	i->reading = true;
 	i->since = i->loaded && !i->doubtful ? i->known.n : -1;
 	i->now = i->later;
