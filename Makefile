@@ -45,7 +45,7 @@ BRIDGE_PKGS   := $(PROTOCOL_PKGS) libmosquitto libmicrohttpd gnutls openssl zlib
 
 PROTOCOL_SRC := $(wildcard protocol/*.c)
 PLUGIN_SRC   := $(wildcard plugin/*.c)
-BRIDGE_SRC   := $(wildcard bridge/*.c)
+BRIDGE_SRC   := $(wildcard bridge/*.c bridge/*/*.c)
 UNIT_SRC     := $(wildcard tests/unit/test_*.c)
 FUZZ_SRC     := $(wildcard tests/fuzz/fuzz_*.c)
 FLEET_SRC    := $(wildcard tests/bench/fleet/*.c)
@@ -90,12 +90,12 @@ $(BRIDGE): $(BRIDGE_OBJ) $(PROTOCOL_OBJ)
 # schema/*.sql go into the bridge, so that a binary always carries the shape it was built for.
 $(OUT)/bridge/schema_files.c: $(wildcard schema/*.sql) bridge/embed.sh
 	@mkdir -p $(@D)
-	bridge/embed.sh schema bridge/schema.h $(filter %.sql,$^) > $@
+	bridge/embed.sh schema bridge/db/schema.h $(filter %.sql,$^) > $@
 
 # The description of the REST API; the program completes it from its route table.
-$(OUT)/bridge/openapi_files.c: $(wildcard bridge/openapi/*.json) bridge/embed.sh
+$(OUT)/bridge/openapi_files.c: $(wildcard bridge/http/openapi/*.json) bridge/embed.sh
 	@mkdir -p $(@D)
-	bridge/embed.sh openapi bridge/openapi.h $(filter %.json,$^) > $@
+	bridge/embed.sh openapi bridge/http/openapi.h $(filter %.json,$^) > $@
 
 $(OUT)/bridge/%_files.o: PKGS = $(BRIDGE_PKGS)
 $(OUT)/bridge/%_files.o: $(OUT)/bridge/%_files.c
@@ -105,7 +105,7 @@ $(OUT)/bridge/%_files.o: $(OUT)/bridge/%_files.c
 # to get it. What `node` says decides, so that an installed Node takes effect with the next make.
 DASHBOARD     := build/dashboard
 DASHBOARD_SRC := $(shell find dashboard \( -path dashboard/node_modules -o -path dashboard/tests \) -prune -o -name schema.d.ts -o -type f -print) \
-	$(wildcard bridge/openapi/*.json)
+	$(wildcard bridge/http/openapi/*.json)
 
 .PHONY: FORCE
 $(DASHBOARD).node: FORCE
@@ -279,7 +279,7 @@ install: all
 
 # ---- lint --------------------------------------------------------------------------------
 
-C_FILES := $(wildcard protocol/*.[ch] plugin/*.[ch] bridge/*.[ch] tests/unit/*.[ch] \
+C_FILES := $(wildcard protocol/*.[ch] plugin/*.[ch] bridge/*.[ch] bridge/*/*.[ch] tests/unit/*.[ch] \
 	tests/fuzz/*.[ch] tests/bench/*.c tests/bench/fleet/*.[ch] examples/*/*.c)
 
 ## lint: formatting, static analysis, exported symbols, include layers, scripts

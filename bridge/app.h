@@ -2,7 +2,7 @@
 /* app.h - the root object: every part of the bridge, in the order in which they start. */
 #pragma once
 
-#include "bridge/config.h"
+#include "bridge/base/config.h"
 #include "protocol/err.h"
 
 struct app {

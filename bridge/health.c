@@ -2,12 +2,12 @@
 #include "bridge/health.h"
 
 #include "bridge/app.h"
-#include "bridge/broker.h"
-#include "bridge/directory.h"
-#include "bridge/metric.h"
-#include "bridge/mirror.h"
-#include "bridge/roster.h"
-#include "bridge/scheduler.h"
+#include "bridge/jobs/scheduler.h"
+#include "bridge/metrics/metric.h"
+#include "bridge/mqtt/broker.h"
+#include "bridge/presence/mirror.h"
+#include "bridge/workers/directory.h"
+#include "bridge/workers/roster.h"
 #include "protocol/jwrite.h"
 
 #include <string.h>

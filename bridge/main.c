@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* rollcall-bridge: the command line. */
 #include "bridge/app.h"
-#include "bridge/logging.h"
-#include "bridge/loop.h"
-#include "bridge/migrate.h"
+#include "bridge/base/logging.h"
+#include "bridge/base/loop.h"
+#include "bridge/db/migrate.h"
 #include "bridge/user_command.h"
 #include "protocol/log.h"
 

@@ -2,7 +2,7 @@
 #include "bridge/reload.h"
 
 #include "bridge/app.h"
-#include "bridge/tls_server.h"
+#include "bridge/http/tls_server.h"
 #include "protocol/log.h"
 
 static enum err_code read_certificate(const struct app *app, struct err *e)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "bridge/user_command.h"
 
-#include "bridge/config.h"
-#include "bridge/migrate.h"
-#include "bridge/signin.h"
-#include "bridge/user.h"
+#include "bridge/base/config.h"
+#include "bridge/db/migrate.h"
+#include "bridge/identity/signin.h"
+#include "bridge/identity/user.h"
 #include "protocol/clock.h"
 #include "protocol/ident.h"
 

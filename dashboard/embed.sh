@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 # embed.sh DIRECTORY - writes the built dashboard in it (index.html and assets/) as a C file
-# (bridge/dashboard_assets.h), each file plain and compressed. An empty directory is fine.
+# (bridge/http/dashboard_assets.h), each file plain and compressed. An empty directory is fine.
 set -euo pipefail
 export LC_ALL=C
 
@@ -27,7 +27,7 @@ array() {
 }
 
 shopt -s nullglob
-echo '#include "bridge/dashboard_assets.h"'
+echo '#include "bridge/http/dashboard_assets.h"'
 rows=
 n=0
 for file in "$1"/index.html "$1"/assets/*; do

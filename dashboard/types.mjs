@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 // types.mjs - writes src/api/schema.d.ts, the types of everything in the bridge's openapi.json.
-// The bridge puts that document together from bridge/openapi/*.json; so does this, since the
+// The bridge puts that document together from bridge/http/openapi/*.json; so does this, since the
 // dashboard is built before the bridge that it goes into. (What the bridge adds from its route
 // table, who may ask and which errors come, is nothing that has types.)
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import openapiTS, { astToString } from 'openapi-typescript'
 
-const parts = new URL('../bridge/openapi/', import.meta.url)
+const parts = new URL('../bridge/http/openapi/', import.meta.url)
 
 function merge(into, from) {
   for (const [key, value] of Object.entries(from)) {

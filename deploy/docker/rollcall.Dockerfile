@@ -5,7 +5,7 @@ ARG DEBIAN_SUITE=forky
 
 FROM node:22-trixie-slim AS dashboard
 WORKDIR /src
-COPY bridge/openapi bridge/openapi
+COPY bridge/http/openapi bridge/http/openapi
 COPY dashboard dashboard
 RUN dashboard/build.sh build/dashboard
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Three lines: proxies that are trusted, the peer's address, X-Forwarded-For. Nothing that a
  * request says about itself counts unless its peer is a proxy of the list. */
-#include "bridge/address.h"
+#include "bridge/identity/address.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <arpa/inet.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* What the bridge reads from the broker: presence events, entries of the directory, heartbeats.
  * What is taken is written and read again as the same. */
-#include "bridge/directory_entry.h"
-#include "bridge/heartbeat.h"
+#include "bridge/presence/heartbeat.h"
+#include "bridge/workers/directory_entry.h"
 #include "protocol/presence.h"
 #include "tests/fuzz/fuzz.h"
 

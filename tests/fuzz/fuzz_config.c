@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* The bridge's configuration file. What is taken keeps the limits of its options, and reads the
  * same when it is printed and read again. */
-#include "bridge/address.h"
-#include "bridge/config.h"
+#include "bridge/base/config.h"
+#include "bridge/identity/address.h"
 #include "protocol/topics.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -2,8 +2,8 @@
 /* Sessions and API keys. Two lines are taken for a token's header and payload, which are signed
  * with the right secret, left unsigned, and signed with another one; the whole is also shown as
  * it is. Nothing but HS256 by our secret is ever accepted. */
-#include "bridge/jwt.h"
-#include "bridge/key.h"
+#include "bridge/identity/jwt.h"
+#include "bridge/identity/key.h"
 #include "protocol/buf.h"
 #include "tests/fuzz/fuzz.h"
 

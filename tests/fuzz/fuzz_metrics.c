@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Metric reports: what is taken keeps the limits, and the quick way of reading agrees with the
  * thorough one. */
-#include "bridge/metric_scan.h"
+#include "bridge/metrics/metric_scan.h"
 #include "protocol/buf.h"
 #include "protocol/jread.h"
 #include "tests/fuzz/fuzz.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* A stream of MQTT packets, as the metrics' connection reads it, and batches of metrics in it.
  */
-#include "bridge/mqtt_packet.h"
+#include "bridge/mqtt/mqtt_packet.h"
 #include "protocol/frames.h"
 #include "tests/fuzz/fuzz.h"
 

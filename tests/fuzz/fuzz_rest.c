@@ -5,12 +5,12 @@
  * away, and the broker, which always answers. "JWT" in a header stands for an administrator's
  * session. A request that may not do what it asks is refused, and then tried once more as one
  * that may, so that handlers are reached without a password. */
-#include "bridge/auth.h"
-#include "bridge/http_request.h"
-#include "bridge/identity.h"
-#include "bridge/jwt.h"
-#include "bridge/key.h"
-#include "bridge/routes.h"
+#include "bridge/http/http_request.h"
+#include "bridge/http/routes.h"
+#include "bridge/identity/auth.h"
+#include "bridge/identity/identity.h"
+#include "bridge/identity/jwt.h"
+#include "bridge/identity/key.h"
 #include "tests/fuzz/fuzz_bridge.h"
 
 #include <sodium.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* What a worker says about a command on `workers/{id}/results`. */
-#include "bridge/command_result.h"
+#include "bridge/commands/command_result.h"
 #include "protocol/jread.h"
 #include "protocol/utf8.h"
 #include "tests/fuzz/fuzz.h"

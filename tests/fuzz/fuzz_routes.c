@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Request targets: taken apart, decoded, and matched with the route table. */
-#include "bridge/routes.h"
+#include "bridge/http/routes.h"
 #include "protocol/buf.h"
 #include "tests/fuzz/fuzz.h"
 

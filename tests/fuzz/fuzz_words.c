@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* The short texts that strangers write: ids, times, cursors, scopes, topics. What is accepted
  * keeps its limits and survives being printed and read again. */
-#include "bridge/cursor.h"
-#include "bridge/scope.h"
+#include "bridge/events/cursor.h"
+#include "bridge/identity/scope.h"
 #include "protocol/clock.h"
 #include "protocol/digest.h"
 #include "protocol/topics.h"

@@ -12,19 +12,19 @@ complain() {
 	wrong=1
 }
 
-# includes_of FILE... - lines "FILE HEADER", HEADER without its quotes.
+# includes_of FOLDER - lines "FILE HEADER", HEADER without its quotes, for all C files below it.
 includes_of() {
-	awk '/^[ \t]*#[ \t]*include[ \t]/ { gsub(/["<>]/, "", $2); print FILENAME, $2 }' "$@"
+	find "$1" -name '*.[ch]' -exec \
+		awk '/^[ \t]*#[ \t]*include[ \t]/ { gsub(/["<>]/, "", $2); print FILENAME, $2 }' {} +
 }
 
 # forbid FOLDER PATTERN WHY - no file of the folder may include what matches.
 forbid() {
 	local folder=$1 pattern=$2 why=$3 file header
 
-	compgen -G "$folder/*.[ch]" >/dev/null || return 0
 	while read -r file header; do
 		[[ ! $header =~ $pattern ]] || complain "$file includes $header: $why"
-	done < <(includes_of "$folder"/*.[ch])
+	done < <(includes_of "$folder")
 }
 
 # only FOLDER PATTERN MODULE... - what matches may be included by those files alone.
@@ -32,13 +32,12 @@ only() {
 	local folder=$1 pattern=$2 file header name
 	shift 2
 
-	compgen -G "$folder/*.[ch]" >/dev/null || return 0
 	while read -r file header; do
 		[[ $header =~ $pattern ]] || continue
 		name=${file##*/}
 		[[ " $* " == *" $name "* || " $* " == *" ${name%.*} "* ]] ||
 			complain "$file includes $header, which is for ${*} alone"
-	done < <(includes_of "$folder"/*.[ch])
+	done < <(includes_of "$folder")
 }
 
 # layers FOLDER SHARED PATTERN... - from top to bottom; a file may include headers of its
@@ -47,9 +46,8 @@ layers() {
 	local folder=$1 shared=$2 file header from to
 	shift 2
 
-	compgen -G "$folder/*.[ch]" >/dev/null || return 0
 	while read -r file header; do
-		[[ $header == "$folder"/* && ! $header =~ ^$folder/($shared)\.h$ ]] || continue
+		[[ $header == "$folder"/* && ! $header =~ ^$folder/(.*/)?($shared)\.h$ ]] || continue
 		from=$(layer_of "${file##*/}" "$@")
 		to=$(layer_of "${header##*/}" "$@")
 		if [ "$from" = 0 ]; then
@@ -57,7 +55,7 @@ layers() {
 		elif [ "$to" != 0 ] && [ "$to" -lt "$from" ]; then
 			complain "$file includes $header: the arrow points the other way"
 		fi
-	done < <(includes_of "$folder"/*.[ch])
+	done < <(includes_of "$folder")
 }
 
 # layer_of FILE PATTERN... - the number of the first pattern that fits; 0 for none.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 # Every option has its row in the reference, and every row its option: those of the
-# plugin by reading plugin/options.c, those of the bridge by reading bridge/config.c.
+# plugin by reading plugin/options.c, those of the bridge by reading bridge/base/config.c.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,9 +26,9 @@ compare() {
 }
 
 plugin=$(sed -n 's/^\t{"\([a-z_]*\)", *\(TEXT\|NUMBER\|BOOL\),.*/\1/p' plugin/options.c)
-bridge=$(sed -n 's/^\t\(TEXT\|SECRET\|INT\)("\([A-Z_]*\)",.*/ROLLCALL_\2/p' bridge/config.c)
+bridge=$(sed -n 's/^\t\(TEXT\|SECRET\|INT\)("\([A-Z_]*\)",.*/ROLLCALL_\2/p' bridge/base/config.c)
 compare plugin/options.c docs/reference/plugin-options.md "$plugin"
-compare bridge/config.c docs/reference/bridge-options.md "$bridge"
+compare bridge/base/config.c docs/reference/bridge-options.md "$bridge"
 
 [ $wrong = 0 ] && echo "options: the reference has every option"
 exit $wrong

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/batch_pace.h"
+#include "bridge/commands/batch_pace.h"
 #include "protocol/util.h"
 #include "tests/unit/unit.h"
 

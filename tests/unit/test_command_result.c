@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/command_result.h"
+#include "bridge/commands/command_result.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>

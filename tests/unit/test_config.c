@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/config.h"
+#include "bridge/base/config.h"
 #include "tests/unit/unit.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/cursor.h"
+#include "bridge/events/cursor.h"
 #include "tests/unit/unit.h"
 
 static void a_page_cursor_comes_back(void **state)

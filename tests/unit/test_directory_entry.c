@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/directory_entry.h"
+#include "bridge/workers/directory_entry.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/engine_reconcile.h"
+#include "bridge/commands/engine_reconcile.h"
 #include "protocol/util.h"
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/epoch.h"
+#include "bridge/workers/epoch.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>

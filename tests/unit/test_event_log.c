@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/event_log.h"
+#include "bridge/events/event_log.h"
 #include "tests/unit/unit.h"
 
 static const struct worker_id worker = {"wrk_a"};

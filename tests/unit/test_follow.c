@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/follow.h"
+#include "bridge/presence/follow.h"
 #include "tests/unit/unit.h"
 
 static struct presence_pos at(int64_t boot, int64_t seq)

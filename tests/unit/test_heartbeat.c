@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/heartbeat.h"
+#include "bridge/presence/heartbeat.h"
 #include "tests/unit/unit.h"
 
 static struct heartbeat beat;

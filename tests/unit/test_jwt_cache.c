@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/jwt_cache.h"
+#include "bridge/identity/jwt_cache.h"
 #include "tests/unit/unit.h"
 
 #define SECRET "0123456789abcdef0123456789abcdef"

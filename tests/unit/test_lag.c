@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/lag.h"
+#include "bridge/base/lag.h"
 #include "tests/unit/unit.h"
 
 #define S INT64_C(1000000)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/logging.h"
+#include "bridge/base/logging.h"
 #include "tests/unit/unit.h"
 
 #include <json-c/json.h>

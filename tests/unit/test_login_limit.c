@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/login_limit.h"
+#include "bridge/identity/login_limit.h"
 #include "tests/unit/unit.h"
 
 #define SECOND INT64_C(1000000)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/metric_days.h"
+#include "bridge/metrics/metric_days.h"
 #include "tests/unit/unit.h"
 
 #define NOON INT64_C(1795435200000) /* 2026-11-23T12:00:00Z */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/metric_queue.h"
+#include "bridge/metrics/metric_queue.h"
 #include "tests/unit/unit.h"
 
 #define ALL 100000

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/metric_report.h"
+#include "bridge/metrics/metric_report.h"
 #include "protocol/buf.h"
 #include "tests/unit/unit.h"
 

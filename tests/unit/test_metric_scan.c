@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* The quick way and the thorough way of reading reports agree. */
-#include "bridge/metric_scan.h"
+#include "bridge/metrics/metric_scan.h"
 #include "protocol/buf.h"
 #include "tests/unit/unit.h"
 

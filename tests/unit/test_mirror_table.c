@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/mirror_table.h"
+#include "bridge/presence/mirror_table.h"
 #include "tests/unit/unit.h"
 
 static struct mirror_table table;

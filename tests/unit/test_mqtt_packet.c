@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/mqtt_packet.h"
+#include "bridge/mqtt/mqtt_packet.h"
 #include "tests/unit/unit.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/openapi.h"
-#include "bridge/routes.h"
+#include "bridge/http/openapi.h"
+#include "bridge/http/routes.h"
 #include "tests/unit/unit.h"
 
 #include <json-c/json.h>
@@ -123,8 +123,8 @@ static void a_route_that_is_not_described_is_found(void **state)
 
 	(void)state;
 	assert_null(make(table, ARRAY_LEN(table)));
-	assert_string_equal(e.msg,
-			    "post /workers/{worker}/sing: has no operation in bridge/openapi/");
+	assert_string_equal(
+		e.msg, "post /workers/{worker}/sing: has no operation in bridge/http/openapi/");
 }
 
 static void an_operation_without_a_route_is_found(void **state)

@@ -5,7 +5,7 @@
  * used again. */
 #include "tests/unit/test_plugin_fake.h"
 
-#include "bridge/mirror_table.h"
+#include "bridge/presence/mirror_table.h"
 #include "plugin/dirsync.h"
 
 #define WORKERS 3

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/plugin_stats.h"
-#include "bridge/prom.h"
+#include "bridge/base/prom.h"
+#include "bridge/presence/plugin_stats.h"
 #include "tests/unit/unit.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/roster.h"
-#include "bridge/roster_sync.h"
+#include "bridge/workers/roster.h"
+#include "bridge/workers/roster_sync.h"
 #include "tests/unit/unit.h"
 
 /* The reading side is not under test: a fake of its port. */

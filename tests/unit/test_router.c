@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/router.h"
+#include "bridge/http/router.h"
 #include "tests/unit/unit.h"
 
 static const struct route table[] = {

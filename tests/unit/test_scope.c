@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/scope.h"
+#include "bridge/identity/scope.h"
 #include "tests/unit/unit.h"
 
 static void scopes_survive_being_printed(void **state)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* Renewal: each rule by an example, then a fleet's worth of orders at random. */
-#include "bridge/token_life.h"
+#include "bridge/workers/token_life.h"
 #include "tests/unit/unit.h"
 
 #include <stdio.h>

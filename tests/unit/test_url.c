@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/url.h"
+#include "bridge/http/url.h"
 #include "tests/unit/unit.h"
 
 static void paths_are_split_before_they_are_decoded(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-#include "bridge/worker_body.h"
+#include "bridge/workers/worker_body.h"
 #include "tests/unit/unit.h"
 
 static struct err e;

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+/* store_batch_rows.h - what store_batch.c and store_batch_step.c share. Within a transaction.
+ */
+#pragma once
+
+#include "bridge/store/store_batch.h"
+
+bool batch_state_parse(const char *text, enum batch_state *out);
+
+/* Its commands by state; leaves `pending` alone. */
+enum err_code batch_count(struct db *db, const struct batch_id *id, struct batch_counts *out,
+			  struct err *e) MUST_CHECK;
+
+/* Notes that it has come to that end now. */
+enum err_code batch_end(struct db *db, const struct batch_id *id, enum batch_state state,
+			struct err *e) MUST_CHECK;
+
+/* Takes back what no session has got, with audit rows; what one has got is not sent again. */
+enum err_code batch_take_back(struct db *db, const struct batch_row *row,
+			      struct batch_taken_list *taken, struct err *e) MUST_CHECK;

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
+#include "bridge/store/store_command_bulk.h"
+
+#include "bridge/db/stmt_bulk.h"
+#include "bridge/store/store_audit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ROWS_MAX 200
+#define PACKET_BYTES ((size_t)4 * 1024 * 1024) /* a quarter of what MariaDB takes at once */
+#define ROW_BYTES 400                          /* of a command, beside its payload */
+#define DETAIL_BYTES 160
+
+static const char sql_add[] =
+	"INSERT INTO commands (id, worker_id, type, payload, target, state, created_by,"
+	" created_at, expires_at, queue, kept_for, batch_id)"
+	" VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)";
+static const enum bulk_type add_types[] = {BULK_TEXT, BULK_TEXT, BULK_TEXT, BULK_TEXT,
+					   BULK_TEXT, BULK_TEXT, BULK_TIME, BULK_TIME,
+					   BULK_I64,  BULK_TEXT, BULK_TEXT};
+
+static const char sql_desire[] =
+	"UPDATE workers SET desired_engine_status = ?, desired_at = UTC_TIMESTAMP(3),"
+	" desired_command = ?, reconciled_at = NULL, reconcile_command = NULL WHERE id = ?";
+static const enum bulk_type desire_types[] = {BULK_TEXT, BULK_TEXT, BULK_TEXT};
+
+static void add_text(struct bulk *b, const char *text)
+{
+	bulk_text(b, text, text != NULL ? strlen(text) : 0);
+}
+
+static void add_command(struct bulk *b, const struct command_row *row)
+{
+	add_text(b, row->id.text);
+	add_text(b, row->worker.text);
+	add_text(b, row->type);
+	add_text(b, row->payload);
+	add_text(b, row->target);
+	add_text(b, row->actor);
+	bulk_time(b, row->created_ms);
+	bulk_time(b, row->expires_ms);
+	bulk_i64(b, row->queue);
+	add_text(b, row->queue ? row->worker.text : NULL);
+	add_text(b, row->batch);
+}
+
+static void add_desire(struct bulk *b, const struct command_row *row)
+{
+	add_text(b, row->desired);
+	add_text(b, row->id.text);
+	add_text(b, row->worker.text);
+}
+
+static enum err_code run(struct db *db, const char *sql, const enum bulk_type *types,
+			 unsigned columns, const struct outgoing *list, size_t len,
+			 void (*add)(struct bulk *b, const struct command_row *row),
+			 struct err *e)
+{
+	struct bulk *b = bulk_new(types, columns, (unsigned)len);
+	struct stmt *q;
+
+	if (b == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	for (size_t i = 0; i < len; i++, list = list->next)
+		add(b, &list->row);
+	q = stmt_begin(db, sql);
+	stmt_bulk(q, b);
+	bulk_free(b);
+	return stmt_end(q, e);
+}
+
+/* What a batch's commands are named by needs no escaping. */
+static enum err_code audit(struct db *db, const struct outgoing *list, size_t len,
+			   struct err *e)
+{
+	static const char form[] = "{\"command_id\":\"%s\",\"type\":\"%s\"}";
+	const struct audit_row *pointers[ROWS_MAX];
+	struct audit_row rows[ROWS_MAX];
+	char details[ROWS_MAX][DETAIL_BYTES];
+
+	for (size_t i = 0; i < len; i++, list = list->next) {
+		const struct command_row *row = &list->row;
+
+		snprintf(details[i], DETAIL_BYTES, form, row->id.text, row->type);
+		rows[i] = (struct audit_row){.worker_id = row->worker.text,
+					     .event = "command",
+					     .actor = row->actor,
+					     .address = row->address,
+					     .request_id = row->request_id,
+					     .detail = details[i],
+					     .at_ms = row->created_ms,
+					     .count = 1};
+		pointers[i] = &rows[i];
+	}
+	return store_audit_add_all(db, pointers, len, e);
+}
+
+static enum err_code add_some(struct db *db, const struct outgoing *list, size_t len,
+			      struct err *e)
+{
+	if (run(db, sql_add, add_types, ARRAY_LEN(add_types), list, len, add_command, e) !=
+		    ERR_OK ||
+	    (list->row.desired != NULL &&
+	     run(db, sql_desire, desire_types, ARRAY_LEN(desire_types), list, len, add_desire,
+		 e) != ERR_OK))
+		return e->code;
+	return audit(db, list, len, e);
+}
+
+/* How many of them fit into one message. */
+static size_t fit(const struct outgoing *list)
+{
+	size_t bytes = 0, len = 0;
+
+	for (; list != NULL && len < ROWS_MAX; list = list->next, len++) {
+		bytes += strlen(list->row.payload) + ROW_BYTES;
+		if (len > 0 && bytes > PACKET_BYTES)
+			break;
+	}
+	return len;
+}
+
+enum err_code store_command_add_all(struct db *db, const struct outgoing *list, struct err *e)
+{
+	while (list != NULL) {
+		const size_t len = fit(list);
+
+		if (add_some(db, list, len, e) != ERR_OK)
+			return e->code;
+		for (size_t i = 0; i < len; i++)
+			list = list->next;
+	}
+	return ERR_OK;
+}
