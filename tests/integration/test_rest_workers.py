@@ -19,7 +19,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 @pytest.fixture
 def mark():
     """A word that only this test's workers have in their names and tags."""
-    return uuid.uuid4().hex[:12]
+    return f"m{uuid.uuid4().hex[:12]}"
 
 
 def names(rows):
