@@ -45,17 +45,22 @@ static void add(struct events *ev, enum event_type type, const struct worker_id 
 	size_t len = 0;
 	char *text = json != NULL ? buf_take(json, &len) : NULL;
 
-	if (json != NULL && text == NULL) {
-		/* Out of memory: listeners must not believe that they have heard everything. */
-		event_listeners_lose(ev->listeners);
-		return;
-	}
+	/* Out of memory: listeners must not believe that they have heard everything. */
+	if (json != NULL && text == NULL)
+		type = EVENT_RESET;
 	event_log_add(ev->log, type, worker, text, len);
 	if (ev->wake_due)
 		return;
 	ev->wake_due = true;
 	due_ms = WAKE_GAP_MS - (clock_mono_us() - ev->woken_us) / 1000;
 	timer_once(ev->wake, due_ms > 0 ? due_ms : 0);
+}
+
+/* As an event among the others, since it is for those, too, who are away for a moment and come
+ * back with the cursor of an earlier one. */
+static void on_lost(void *arg)
+{
+	add(arg, EVENT_RESET, NULL, NULL);
 }
 
 static void on_wake(void *arg)
@@ -235,7 +240,7 @@ bool events_write(struct events *ev, uint64_t n)
 	size_t len = 0;
 	char *text;
 
-	if (event->json != NULL)
+	if (event->json != NULL || event->type == EVENT_RESET)
 		return true;
 	record = roster_find(ev->app->roster, &event->worker);
 	if (record == NULL)
@@ -268,11 +273,6 @@ static void on_command(void *arg, const struct worker_id *worker, const struct c
 	jwrite_time(&w, "at", clock_unix_ms());
 	jwrite_object_end(&w);
 	add(ev, EVENT_COMMAND, worker, &out);
-}
-
-static void on_command_lost(void *arg)
-{
-	event_listeners_lose(((struct events *)arg)->listeners);
 }
 
 /* ---- cursors ----------------------------------------------------------------------------- */
@@ -321,9 +321,9 @@ struct event_listeners *events_listeners(struct events *ev)
 
 static void watch_all(struct events *ev)
 {
-	const struct mirror_watcher mirror = {on_presence, on_hearing, ev};
+	const struct mirror_watcher mirror = {on_presence, on_lost, on_hearing, ev};
 	const struct roster_watcher roster = {on_record, on_removed, on_reported, ev};
-	const struct command_watcher command = {on_command, on_command_lost, ev};
+	const struct command_watcher command = {on_command, on_lost, ev};
 
 	mirror_set_watcher(ev->app->mirror, &mirror);
 	roster_set_watcher(ev->app->roster, &roster);

@@ -55,6 +55,8 @@ static int compare_ids(const void *a, const void *b)
 
 static bool wants(const struct event_listener *l, const struct event *event)
 {
+	if (event->type == EVENT_RESET)
+		return true;
 	if ((l->filter.types & 1u << event->type) == 0)
 		return false;
 	return l->filter.workers == NULL || event->worker.text[0] == '\0' ||
@@ -112,12 +114,13 @@ static void write_greeting(const struct event_listener *l, struct buf *out)
 		write_health(l, out);
 }
 
-static void write_reset(const struct event_listener *l, struct buf *out)
+static void write_reset(struct event_listener *l, struct buf *out)
 {
 	static const char text[] =
 		"{\"message\":\"events were missed, or states unknown: list again\"}";
 
 	write_event(l, out, "reset", text, sizeof(text) - 1);
+	l->relists = true;
 }
 
 static void write_events(struct event_listener *l, struct buf *out)
@@ -126,7 +129,11 @@ static void write_events(struct event_listener *l, struct buf *out)
 
 	while (out->len < CHUNK_BYTES && !out->failed && (event = next_wanted(l)) != NULL) {
 		l->n++;
-		write_event(l, out, event_type_name(event->type), event->json, event->len);
+		if (event->type == EVENT_RESET)
+			write_reset(l, out);
+		else
+			write_event(l, out, event_type_name(event->type), event->json,
+				    event->len);
 	}
 }
 
@@ -134,10 +141,8 @@ void event_listener_read(struct event_listener *l, struct buf *out)
 {
 	if (l->greeting_due)
 		write_greeting(l, out);
-	if (l->reset_due) {
+	if (l->reset_due)
 		write_reset(l, out);
-		l->relists = true;
-	}
 	write_events(l, out);
 	if (l->sign_due && out->len == 0)
 		buf_add_str(out, ": still here\n\n");
@@ -176,12 +181,6 @@ void event_listeners_check(struct event_listeners *all)
 		else if (l->sign_due)
 			l->client.wake(l->client.arg);
 	}
-}
-
-void event_listeners_lose(struct event_listeners *all)
-{
-	for (struct event_listener *l = all->first; l != NULL; l = l->next)
-		l->reset_due = true;
 }
 
 void event_listeners_hear(struct event_listeners *all, bool known)

@@ -16,9 +16,6 @@ void event_listeners_wake(struct event_listeners *all);
 /* Once a second: signs of life are due, and who may no longer listen is dismissed. */
 void event_listeners_check(struct event_listeners *all);
 
-/* An event was lost: all of them are told to list again. */
-void event_listeners_lose(struct event_listeners *all);
-
 /* Whether states are known now. Who may have listed unknown ones is told to list again when
  * they are: nobody tells of a worker that has never been connected. */
 void event_listeners_hear(struct event_listeners *all, bool known);
@@ -26,7 +23,8 @@ void event_listeners_hear(struct event_listeners *all, bool known);
 /* Event n; NULL where it is gone or still to come. */
 const struct event *events_at(const struct events *events, uint64_t n);
 
-/* Writes event n's text if it has none yet. False: there is nothing to tell any more. */
+/* Writes event n's text if it has none yet and needs one. False: there is nothing to tell any
+ * more. */
 bool events_write(struct events *events, uint64_t n);
 uint64_t events_newest(const struct events *events);
 bool events_known(const struct events *events); /* are states? */

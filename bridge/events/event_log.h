@@ -24,10 +24,13 @@ enum event_type {
 #define X(name, text) EVENT_##name,
 	EVENT_TYPE_LIST(X)
 #undef X
-		EVENT_TYPES
+		EVENT_TYPES,
+	/* Who has heard less than this has missed something, and lists again, whatever it asked
+	 * for. About no worker, never has a text. */
+	EVENT_RESET = EVENT_TYPES
 };
 
-const char *event_type_name(enum event_type type);
+const char *event_type_name(enum event_type type); /* of those in the list */
 bool event_type_parse(const char *text, size_t len, enum event_type *out);
 
 struct event {

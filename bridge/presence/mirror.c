@@ -5,7 +5,9 @@
  * and the stream had no gap meanwhile, the copy is whole.
  *
  * A list begins with an empty table: what is wrong in it, whatever the reason, does not outlive
- * the list, and entries that the list does not mention are gone in the plugin.
+ * the list, and entries that the list does not mention are gone in the plugin. That happens
+ * when its storage was lost. No event tells of it, so what was known is kept beside until the
+ * list is complete, and who follows the events hears of what is missing then.
  */
 #include "bridge/presence/mirror.h"
 
@@ -41,6 +43,7 @@ struct mirror {
 	struct app *app;
 	struct broker_listener presence, heartbeat;
 	struct mirror_table table;
+	struct mirror_table before; /* while a list is under way: what was known at its begin */
 	struct follow follow;
 	bool whole;         /* the last list is complete and nothing was missed since */
 	unsigned doubted;   /* heartbeats in a row that contradicted a whole copy */
@@ -128,13 +131,21 @@ static void on_gap(struct mirror *m, const char *what, struct presence_pos pos)
 
 /* ---- list -------------------------------------------------------------------------------- */
 
+static void tell_lost(struct mirror *m)
+{
+	if (m->watcher.lost != NULL)
+		m->watcher.lost(m->watcher.arg);
+}
+
 static void on_begin(void *arg)
 {
 	struct mirror *m = arg;
 
 	lose(m);
 	m->epoch++;
-	mirror_table_clear(&m->table);
+	/* Of an earlier list that has failed, too: its objects were told as presence. */
+	if (!mirror_table_move(&m->before, &m->table))
+		tell_lost(m); /* they may be: there is no memory to find out */
 	m->listing_us = clock_mono_us();
 }
 
@@ -155,6 +166,24 @@ static bool on_object(void *arg, const struct presence *p)
 	return apply(arg, p);
 }
 
+/* Of a worker that has no record nobody is shown anything. */
+static bool is_shown(void *arg, const struct worker_id *id)
+{
+	const struct mirror *m = arg;
+
+	return roster_find(m->app->roster, id) != NULL;
+}
+
+static void compare_with_before(struct mirror *m)
+{
+	if (mirror_table_lacks(&m->table, &m->before, is_shown, m)) {
+		log_warn("mirror", "node=%s some objects are gone, or older than they were",
+			 m->node);
+		tell_lost(m);
+	}
+	mirror_table_clear(&m->before);
+}
+
 static void on_whole(void *arg)
 {
 	struct mirror *m = arg;
@@ -165,6 +194,7 @@ static void on_whole(void *arg)
 	log_info("mirror", "node=%s listed objects=%zu ms=%" PRId64, m->node,
 		 m->table.entries.len, took_us / 1000);
 	m->lists++;
+	compare_with_before(m); /* before the sweep: a deletion was told */
 	mirror_table_sweep(&m->table);
 	m->whole = true;
 	m->version++;
@@ -429,6 +459,7 @@ struct mirror *mirror_new(struct app *app, struct err *e)
 	if (m != NULL) {
 		m->app = app;
 		mirror_table_init(&m->table);
+		mirror_table_init(&m->before);
 		m->check = timer_new(app->loop, on_check, m);
 		m->list = mirror_list_new(app, &sink, e);
 	}
@@ -447,6 +478,7 @@ void mirror_free(struct mirror *m)
 	if (m == NULL)
 		return;
 	mirror_table_clear(&m->table);
+	mirror_table_clear(&m->before);
 	timer_free(m->check);
 	mirror_list_free(m->list);
 	free(m);

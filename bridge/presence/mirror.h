@@ -28,6 +28,7 @@ void mirror_free(struct mirror *m); /* NULL is fine */
 /* Who wants to hear of what changes here. */
 struct mirror_watcher {
 	void (*presence)(void *arg, const struct presence *p); /* newer than what was known */
+	void (*lost)(void *arg); /* objects are gone, or older than they were: none is told */
 	void (*hearing)(void *arg); /* mirror_hears() says something else now */
 	void *arg;
 };

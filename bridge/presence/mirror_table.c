@@ -96,6 +96,44 @@ const struct presence *mirror_table_find(const struct mirror_table *t,
 	return entry != NULL && !entry->deleted ? &entry->presence : NULL;
 }
 
+bool mirror_table_move(struct mirror_table *t, struct mirror_table *from)
+{
+	const struct entry *entry;
+	size_t pos = 0;
+	bool ok = true;
+
+	if (t->entries.len == 0) {
+		mirror_table_clear(t);
+		*t = *from;
+		mirror_table_init(from);
+	}
+	while (ok && (entry = htab_next(&from->entries, &pos)) != NULL)
+		ok = mirror_table_apply(t, &entry->presence, false);
+	mirror_table_clear(from);
+	return ok;
+}
+
+static bool is_older(const struct presence *now, const struct presence *before)
+{
+	return presence_pos_after(before->pos, now->pos) ||
+	       before->generation > now->generation;
+}
+
+bool mirror_table_lacks(const struct mirror_table *t, const struct mirror_table *before,
+			bool (*matters)(void *arg, const struct worker_id *id), void *arg)
+{
+	const struct entry *was, *is;
+	size_t pos = 0;
+
+	while ((was = htab_next(&before->entries, &pos)) != NULL) {
+		is = find(t, &was->presence.worker);
+		if ((is == NULL || is_older(&is->presence, &was->presence)) && !was->deleted &&
+		    matters(arg, &was->presence.worker))
+			return true;
+	}
+	return false;
+}
+
 void mirror_table_sweep(struct mirror_table *t)
 {
 	struct htab kept;

@@ -30,5 +30,14 @@ const struct presence *mirror_table_find(const struct mirror_table *t,
 bool mirror_table_apply(struct mirror_table *t, const struct presence *p,
 			bool listing) MUST_CHECK;
 
+/* Moves all entries of `from` to `t`; of two, the newer one stays. False: out of memory, so `t`
+ * lacks some of them; `from` is empty all the same. */
+bool mirror_table_move(struct mirror_table *t, struct mirror_table *from) MUST_CHECK;
+
+/* True if something in `before` that `matters` is missing here, or stands where it stood
+ * earlier: what has followed every event up to here would not know. */
+bool mirror_table_lacks(const struct mirror_table *t, const struct mirror_table *before,
+			bool (*matters)(void *arg, const struct worker_id *id), void *arg);
+
 /* The list is complete: forgets deleted workers. */
 void mirror_table_sweep(struct mirror_table *t);

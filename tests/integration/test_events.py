@@ -5,6 +5,7 @@ import contextlib
 import json
 import resource
 import selectors
+import shutil
 import socket
 import time
 from urllib.parse import urlsplit
@@ -220,6 +221,43 @@ def test_who_listed_unknown_states_lists_again_when_they_are_known(new_site):
         assert not other.found("reset")
     with contextlib.closing(Listener(site.rest, cursor=unknown)) as late:
         assert late.wait("reset") is late.events[0]
+
+
+def lose_storage(broker):
+    """Kills the broker, and starts it with the storage of one that never ran."""
+    broker.kill9()
+    shutil.rmtree(broker.directory / "plugin")
+    (broker.directory / "plugin").mkdir()
+    broker.start()
+
+
+def test_who_follows_lists_again_when_a_broker_comes_back_without_its_objects(new_site):
+    """Also who is away for that moment. A broker that comes back with them is told of by
+    presence events, and needs no reset."""
+    site = new_site()
+    worker = site.online()
+    with contextlib.closing(Listener(site.rest, types="presence,health",
+                                     cursor=cursor_of(site.rest))) as listener:
+        site.broker.kill9()
+        site.broker.start()
+        restarted = listener.wait("presence", 20, reason="broker_restart")
+        listener.wait("health", 20, broker=False)
+        wait_until(lambda: listener.found("health")[-1].data["broker"] is True, 20)
+        assert not listener.found("reset")
+        lose_storage(site.broker)
+        reset = listener.wait("reset", 20)
+        # As one who lists now is shown it: a worker that was never connected.
+        assert site.rest.status_of(worker.worker_id)["state"] == "offline"
+        assert site.rest.worker(worker.worker_id)["connection"]["reason"] is None
+        # What comes after is told from there on.
+        worker.connect()
+        listener.wait("presence", 20, state="online", generation=1)
+        assert listener.found("reset") == [reset]
+    with contextlib.closing(Listener(site.rest, cursor=restarted.cursor)) as back:
+        back.wait("reset")
+    with contextlib.closing(Listener(site.rest, last_event_id=reset.cursor)) as late:
+        late.wait("presence", state="online")
+        assert not late.found("reset")
 
 
 # ---- many, and slow ones ----

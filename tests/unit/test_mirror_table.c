@@ -125,7 +125,105 @@ static void a_deleted_worker_goes_at_once_while_nothing_is_listed(void **state)
 	assert_int_equal(table.sessions, 1);
 }
 
+/* ---- before a list and after it ---------------------------------------------------------- */
+
+static struct mirror_table before;
+
+static int open_both(void **state)
+{
+	mirror_table_init(&before);
+	return open_table(state);
+}
+
+static int close_both(void **state)
+{
+	mirror_table_clear(&before);
+	return close_table(state);
+}
+
+static bool all_but_unrecorded(void *arg, const struct worker_id *id)
+{
+	return strcmp(id->text, arg) != 0;
+}
+
+static bool lacks(void)
+{
+	return mirror_table_lacks(&table, &before, all_but_unrecorded, "wrk_unrecorded");
+}
+
+static void listing_begins(void)
+{
+	assert_true(mirror_table_move(&before, &table));
+	assert_int_equal(table.entries.len, 0);
+}
+
+static void what_is_there_again_or_newer_is_not_lacking(void **state)
+{
+	(void)state;
+	hear("wrk_a", PRESENCE_OFFLINE, 0, 7);
+	hear("wrk_b", PRESENCE_ONLINE, 1, 8);
+	listing_begins();
+	hear("wrk_a", PRESENCE_OFFLINE, 0, 7);
+	assert_true(lacks());
+	hear("wrk_b", PRESENCE_OFFLINE, 0, 9);
+	hear("wrk_new", PRESENCE_ONLINE, 1, 10);
+	assert_false(lacks());
+}
+
+static void an_object_that_is_older_than_it_was_is_lacking(void **state)
+{
+	struct presence p = event("wrk_a", PRESENCE_ONLINE, 1, 7);
+
+	(void)state;
+	p.generation = 3;
+	assert_true(mirror_table_apply(&table, &p, false));
+	listing_begins();
+	p.pos.seq = 6;
+	assert_true(mirror_table_apply(&table, &p, true));
+	assert_true(lacks());
+	/* A later start of a broker whose storage is new: its first session. */
+	p.pos.boot++;
+	p.generation = 1;
+	assert_true(mirror_table_apply(&table, &p, true));
+	assert_true(lacks());
+	p.pos.seq++;
+	p.generation = 4;
+	assert_true(mirror_table_apply(&table, &p, true));
+	assert_false(lacks());
+}
+
+static void workers_deleted_or_without_a_record_are_not_lacking(void **state)
+{
+	struct presence gone = event("wrk_a", PRESENCE_OFFLINE, 0, 9);
+
+	(void)state;
+	gone.reason = REASON_DELETED;
+	hear("wrk_a", PRESENCE_ONLINE, 1, 7);
+	hear("wrk_unrecorded", PRESENCE_ONLINE, 1, 8);
+	listing_begins();
+	assert_true(mirror_table_apply(&table, &gone, true));
+	assert_false(lacks());
+	/* The list fails, and the next one does not have the worker at all. */
+	listing_begins();
+	assert_false(lacks());
+}
+
+static void lists_that_fail_add_to_what_was_known(void **state)
+{
+	(void)state;
+	hear("wrk_a", PRESENCE_ONLINE, 1, 7);
+	listing_begins();
+	hear("wrk_b", PRESENCE_ONLINE, 1, 8);
+	listing_begins();
+	assert_int_equal(before.entries.len, 2);
+	hear("wrk_b", PRESENCE_ONLINE, 1, 8);
+	assert_true(lacks());
+	hear("wrk_a", PRESENCE_ONLINE, 1, 7);
+	assert_false(lacks());
+}
+
 #define TABLE_TEST(f) cmocka_unit_test_setup_teardown(f, open_table, close_table)
+#define LIST_TEST(f) cmocka_unit_test_setup_teardown(f, open_both, close_both)
 
 int main(void)
 {
@@ -135,6 +233,10 @@ int main(void)
 		TABLE_TEST(two_tables_that_heard_the_same_prove_it),
 		TABLE_TEST(a_page_that_is_older_does_not_bring_a_deleted_worker_back),
 		TABLE_TEST(a_deleted_worker_goes_at_once_while_nothing_is_listed),
+		LIST_TEST(what_is_there_again_or_newer_is_not_lacking),
+		LIST_TEST(an_object_that_is_older_than_it_was_is_lacking),
+		LIST_TEST(workers_deleted_or_without_a_record_are_not_lacking),
+		LIST_TEST(lists_that_fail_add_to_what_was_known),
 	};
 
 	return sodium_init() < 0 ? EXIT_FAILURE : cmocka_run_group_tests(tests, NULL, NULL);
