@@ -52,7 +52,7 @@ struct batch_entry {
 	struct batch_counts counts;
 };
 
-/* A command that was taken back with its batch. */
+/* A command that was taken back with its batch, or its worker. */
 struct batch_taken {
 	struct command_id id;
 	struct worker_id worker;

@@ -51,13 +51,10 @@ enum err_code batch_end(struct db *db, const struct batch_id *id, enum batch_sta
 	return stmt_end(q, e);
 }
 
-static enum err_code list_queued(struct db *db, const struct batch_id *id,
-				 struct batch_taken_list *out, struct err *e)
+enum err_code batch_taken_read(struct stmt *q, struct batch_taken_list *out, struct err *e)
 {
-	struct stmt *q = stmt_begin(db, sql_queued);
 	bool room = true;
 
-	stmt_str(q, id->text);
 	out->len = 0;
 	while (room && stmt_row(q)) {
 		struct batch_taken *t;
@@ -80,6 +77,15 @@ static enum err_code list_queued(struct db *db, const struct batch_id *id,
 	if (stmt_end(q, e) == ERR_OK && !room)
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	return e->code;
+}
+
+static enum err_code list_queued(struct db *db, const struct batch_id *id,
+				 struct batch_taken_list *out, struct err *e)
+{
+	struct stmt *q = stmt_begin(db, sql_queued);
+
+	stmt_str(q, id->text);
+	return batch_taken_read(q, out, e);
 }
 
 static enum err_code log_queued(struct db *db, const struct batch_row *row, struct err *e)

@@ -43,10 +43,6 @@ static const char SQL_STATUS[] = "UPDATE workers SET status = ?, renewal_failure
 				 "NULL, renewal_failure_at = NULL, "
 				 "revision = ? WHERE id = ?";
 static const char SQL_DELETE[] = "DELETE FROM workers WHERE id = ?";
-/* Another worker may come to have this id. */
-static const char SQL_CANCEL_COMMANDS[] =
-	"UPDATE commands SET state = 'cancelled', cancelled_at = UTC_TIMESTAMP(3),"
-	" kept_for = NULL WHERE worker_id = ? AND state IN ('queued', 'sent')";
 static const char SQL_DELETE_LATEST[] = "DELETE FROM metrics_latest WHERE worker_id = ?";
 static const char SQL_TOMBSTONE[] =
 	"INSERT INTO worker_tombstones (id, revision, deleted_at) VALUES (?, ?, ?) "
@@ -350,8 +346,7 @@ enum err_code store_worker_delete(struct db *db, const struct worker_id *id, int
 	struct stmt *q = stmt_begin(db, SQL_DELETE); /* tags and tokens go with it */
 
 	stmt_str(q, id->text);
-	if (end_change(q, e) != ERR_OK || exec_id(db, SQL_DELETE_LATEST, id, e) != ERR_OK ||
-	    exec_id(db, SQL_CANCEL_COMMANDS, id, e) != ERR_OK)
+	if (end_change(q, e) != ERR_OK || exec_id(db, SQL_DELETE_LATEST, id, e) != ERR_OK)
 		return e->code;
 	q = stmt_begin(db, SQL_TOMBSTONE);
 	stmt_str(q, id->text);

@@ -2,8 +2,10 @@
 #include "bridge/workers/worker.h"
 
 #include "bridge/app.h"
+#include "bridge/commands/command_batch.h"
 #include "bridge/db/db.h"
 #include "bridge/store/store_audit.h"
+#include "bridge/store/store_command_deleted.h"
 #include "bridge/store/store_token.h"
 #include "bridge/store/store_worker.h"
 #include "bridge/workers/directory.h"
@@ -92,6 +94,13 @@ static enum err_code reinstate(struct db *db, struct worker_change *c, struct er
 }
 
 static enum err_code delete (struct db *db, struct worker_change *c, struct err *e) {
+	const struct command_row asked = {.worker = c->id,
+					  .actor = c->actor,
+					  .address = c->address,
+					  .request_id = c->request_id}
+             ;
+
+	if (store_command_take_back_all(db, &asked, &c->taken, e) != ERR_OK) return e->code;
 	return store_worker_delete(db, &c->id, c->revision, e);
 }
 
@@ -213,6 +222,8 @@ static void committed(void *arg, struct err *e)
 	struct worker_change *c = arg;
 
 	settle_unknown(c, e);
+	if (e->code == ERR_OK)
+		command_batch_tell(c->app, &c->taken);
 	if (e->code != ERR_OK || apply(c, e) != ERR_OK) {
 		c->done(c->arg, c, e);
 		return;
@@ -251,6 +262,7 @@ void worker_change_free(struct worker_change *change)
 	free(change->tags);
 	free(change->name);
 	free(change->reason);
+	free(change->taken.list);
 	record_free(change->record);
 	sodium_memzero(&change->token, sizeof(change->token));
 	free(change);

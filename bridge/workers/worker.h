@@ -5,6 +5,7 @@
  * Thread: loop. */
 #pragma once
 
+#include "bridge/store/store_batch.h"
 #include "bridge/workers/roster.h"
 
 enum worker_verb {
@@ -33,7 +34,8 @@ struct worker_change {
 	bool enforced; /* durable in the plugin */
 
 	/* worker.c's. */
-	struct record *record; /* as committed, on its way to the roster */
+	struct record *record;         /* as committed, on its way to the roster */
+	struct batch_taken_list taken; /* commands that a deletion has taken back */
 	struct app *app;
 	enum worker_verb verb;
 	int64_t now_ms;

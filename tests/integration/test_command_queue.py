@@ -2,9 +2,12 @@
 """Commands that are kept for a worker that is away: sent at each new session until somebody
 accepts them, or they expire."""
 
+import contextlib
+
 import pytest
 
 from harness.bridge import Bridge
+from harness.listener import Listener
 from harness.rest import Rest
 from harness.wait import wait_until
 
@@ -231,10 +234,29 @@ def test_what_was_not_kept_and_never_sent_expires_at_its_time(new_site):
 
 
 def test_a_deleted_workers_commands_are_taken_back(site, rest, away):
-    command_id = keep(rest, away)["command_id"]
-    rest.ok("DELETE", f"/workers/{away.worker_id}", 200)
-    (row,) = site.database.query("SELECT * FROM commands WHERE id = %s", command_id)
-    assert (row["state"], row["kept_for"]) == ("cancelled", None)
+    """As if each had been taken back by hand: who listens, who waits and the audit trail are
+    told. What was accepted goes on."""
+    other = keep(rest, site.worker(rest.register(), "tcp-5"))["command_id"]
+    accepted = keep(rest, away)["command_id"]
+    come(away)
+    received(away)
+    away.answer(accepted, "accepted")
+    wait_state(rest, away, accepted, "accepted")
+    away.disconnect()
+    rest.wait_connected(away.worker_id, False)
+    ids = [keep(rest, away)["command_id"] for _ in range(2)]
+    with contextlib.closing(Listener(rest, types="command,worker")) as listener:
+        rest.ok("DELETE", f"/workers/{away.worker_id}", 200)
+        listener.wait("worker", worker_id=away.worker_id, change="deleted")
+        told = listener.found("command")
+        assert sorted(e.data["command_id"] for e in told) == sorted(ids)
+        assert {e.data["state"] for e in told} == {"cancelled"}
+    rows = {row["id"]: row for row in site.database.query("SELECT * FROM commands")}
+    assert {(rows[i]["state"], rows[i]["kept_for"]) for i in ids} == {("cancelled", None)}
+    assert rows[accepted]["state"] == "accepted" and rows[other]["state"] == "queued"
+    trail = rest.get(f"/workers/{away.worker_id}/events", types="command_cancelled")
+    assert sorted(e["detail"]["command_id"] for e in trail) == sorted(ids)
+    assert {e["actor"] for e in trail} == {"admin"}
 
 
 def test_two_bridges_send_it_once_a_session(new_site, new_directory):
