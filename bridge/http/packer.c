@@ -4,60 +4,28 @@
 #include "bridge/app.h"
 #include "bridge/http/gzip.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 
 #define WAITING_MAX 8
 
 struct packer {
-	struct loop *loop;
-	pthread_t thread;
-	bool running;
-	unsigned waiting; /* jobs that are not done. The loop's */
-
-	pthread_mutex_t lock; /* guards what follows */
-	pthread_cond_t wake;
-	struct packer_job *first, **last;
-	bool stopping;
+	struct backstage *backstage;
+	unsigned waiting; /* jobs that are not done */
 };
 
-static void run_done(void *arg)
+static void pack(void *arg)
+{
+	struct packer_job *job = arg;
+
+	gzip_pack(job->data, job->len, &job->packed);
+}
+
+static void on_packed(void *arg)
 {
 	struct packer_job *job = arg;
 
 	job->packer->waiting--;
 	job->done(job->arg);
-}
-
-/* NULL when the bridge ends and nothing is left. */
-static struct packer_job *take(struct packer *p)
-{
-	struct packer_job *job;
-
-	pthread_mutex_lock(&p->lock);
-	while (p->first == NULL && !p->stopping)
-		pthread_cond_wait(&p->wake, &p->lock);
-	job = p->first;
-	if (job != NULL) {
-		p->first = job->next;
-		if (job->next == NULL)
-			p->last = &p->first;
-	}
-	pthread_mutex_unlock(&p->lock);
-	return job;
-}
-
-static void *thread_main(void *arg)
-{
-	struct packer *p = arg;
-	struct packer_job *job;
-
-	while ((job = take(p)) != NULL) {
-		gzip_pack(job->data, job->len, &job->packed);
-		job->post = (struct loop_post){.fn = run_done, .arg = job};
-		loop_post(p->loop, &job->post);
-	}
-	return NULL;
 }
 
 bool packer_submit(struct packer *p, struct packer_job *job)
@@ -66,12 +34,8 @@ bool packer_submit(struct packer *p, struct packer_job *job)
 		return false;
 	p->waiting++;
 	job->packer = p;
-	job->next = NULL;
-	pthread_mutex_lock(&p->lock);
-	*p->last = job;
-	p->last = &job->next;
-	pthread_cond_signal(&p->wake);
-	pthread_mutex_unlock(&p->lock);
+	job->job = (struct backstage_job){.work = pack, .done = on_packed, .arg = job};
+	backstage_submit(p->backstage, BACKSTAGE_FRONT, &job->job);
 	return true;
 }
 
@@ -83,14 +47,9 @@ struct packer *packer_new(struct app *app, struct err *e)
 		err_set(e, ERR_OUT_OF_MEMORY, NULL);
 		return NULL;
 	}
-	p->loop = app->loop;
-	p->last = &p->first;
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_cond_init(&p->wake, NULL);
-	p->running = pthread_create(&p->thread, NULL, thread_main, p) == 0;
-	if (p->running)
+	p->backstage = backstage_new(app->loop, "compressing", e);
+	if (p->backstage != NULL)
 		return p;
-	err_set(e, ERR_OUT_OF_MEMORY, "cannot start the thread that compresses");
 	packer_free(p);
 	return NULL;
 }
@@ -99,14 +58,6 @@ void packer_free(struct packer *p)
 {
 	if (p == NULL)
 		return;
-	pthread_mutex_lock(&p->lock);
-	p->stopping = true;
-	pthread_cond_signal(&p->wake);
-	pthread_mutex_unlock(&p->lock);
-	if (p->running)
-		pthread_join(p->thread, NULL);
-	loop_drain(p->loop);
-	pthread_cond_destroy(&p->wake);
-	pthread_mutex_destroy(&p->lock);
+	backstage_free(p->backstage);
 	free(p);
 }

@@ -3,7 +3,7 @@
  * ms, and nobody else should wait for them. Thread: loop. */
 #pragma once
 
-#include "bridge/base/loop.h"
+#include "bridge/base/backstage.h"
 #include "protocol/buf.h"
 
 struct app;
@@ -24,8 +24,7 @@ struct packer_job {
 
 	/* packer.c's. */
 	struct packer *packer;
-	struct packer_job *next;
-	struct loop_post post;
+	struct backstage_job job;
 };
 
 /* False, and nothing happens: it has so much to do that to wait would take longer than to send

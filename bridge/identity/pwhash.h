@@ -6,7 +6,7 @@
  * everybody's requests. Thread: loop, but for pwhash_make(). */
 #pragma once
 
-#include "bridge/base/loop.h"
+#include "bridge/base/backstage.h"
 
 #include <sodium.h>
 
@@ -36,8 +36,7 @@ struct pwhash_job {
 	void *arg;
 
 	/* pwhash.c's. */
-	struct pwhash_job *next;
-	struct loop_post post;
+	struct backstage_job job;
 };
 
 void pwhash_submit(struct pwhash *p, struct pwhash_job *job);

@@ -117,7 +117,7 @@ layers bridge 'app|http|http_stream|router|routes' \
 	'store_[a-z_]*|command_outgoing|token_life|roster|roster_sync|migrate|directory_entry' \
 	'stmt[a-z_]*' \
 	'db|db_[a-z]*' \
-	'loop|resolve|epoch|config|openapi|jwt|jwt_cache|url|tally|logging|cursor|login_limit|pwhash|gzip|packer|address|audit_limit|scope|metric_report|metric_scan|metric_queue|metric_news|metric_days|mqtt_packet|command_result|batch_pace|schema|dashboard_assets|lag|latency|prom|traffic|process|event_log|heartbeat|tls_[a-z]*'
+	'loop|backstage|resolve|epoch|config|openapi|jwt|jwt_cache|url|tally|logging|cursor|login_limit|pwhash|gzip|packer|address|audit_limit|scope|metric_report|metric_scan|metric_queue|metric_news|metric_days|mqtt_packet|command_result|batch_pace|schema|dashboard_assets|lag|latency|prom|traffic|process|event_log|heartbeat|tls_[a-z]*'
 
 [ $wrong = 0 ] && echo "layers: all arrows point down"
 exit $wrong
