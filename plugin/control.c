@@ -175,7 +175,7 @@ static void send_responses(struct control *c, const struct control_route *route,
 		log_error("control", "an answer was lost: out of memory");
 	else
 		publish_answer(c->publish, route->client_id, route->topic, out.data, out.len,
-			       route->correlation, route->correlation_len);
+			       route->qos, route->correlation, route->correlation_len);
 	buf_fini(&out);
 }
 
@@ -220,8 +220,9 @@ void control_answer(struct control *c, const struct control_route *route, const 
 void control_publish(struct control *c, const struct control_route *route,
 		     const struct buf *message)
 {
+	/* At QoS 1 whatever was asked for: a list must not overtake the events before it. */
 	publish_answer(c->publish, route->client_id, route->topic, message->data, message->len,
-		       route->correlation, route->correlation_len);
+		       1, route->correlation, route->correlation_len);
 }
 
 /* ---- dispatch ---- */

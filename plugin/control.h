@@ -22,6 +22,7 @@
 struct control_route {
 	char client_id[256];
 	char topic[1024];
+	int qos;                   /* as the request's, 0 or 1 */
 	uint8_t correlation[1024]; /* MQTT 5 correlation data */
 	uint16_t correlation_len;
 };

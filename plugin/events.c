@@ -483,7 +483,7 @@ static bool read_route(const struct mosquitto_evt_control *ev, struct control_ro
 {
 	const char *client_id = mosquitto_client_id(ev->client);
 
-	*out = (struct control_route){0};
+	*out = (struct control_route){.qos = ev->qos > 0};
 	if (client_id == NULL || strlen(client_id) >= sizeof(out->client_id))
 		return false;
 	memcpy(out->client_id, client_id, strlen(client_id) + 1);

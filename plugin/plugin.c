@@ -104,13 +104,16 @@ static void stop(void)
 static enum err_code start(struct mosquitto_opt *opts, int count, struct err *e)
 {
 	struct plugin *p = instance.plugin;
+	bool has_connect_event;
 
 	if (sodium_init() < 0)
 		return err_set(e, ERR_INTERNAL, "libsodium cannot start");
-	if (parse_options(p, opts, count, e) != ERR_OK || wake_open(e) != ERR_OK ||
-	    register_events(p, e) != ERR_OK)
+	if (parse_options(p, opts, count, e) != ERR_OK || register_events(p, e) != ERR_OK)
 		return e->code;
-	return plugin_start(p, broker_kick, instance.registered[0], e);
+	has_connect_event = instance.registered[0];
+	if (wake_open(!has_connect_event, e) != ERR_OK)
+		return e->code;
+	return plugin_start(p, broker_kick, has_connect_event, e);
 }
 
 EXPORT int mosquitto_plugin_version(int supported_version_count, const int *supported_versions)

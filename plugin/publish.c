@@ -3,6 +3,7 @@
 
 #include "plugin/broker_api.h"
 #include "plugin/stats.h"
+#include "plugin/wake.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
@@ -16,7 +17,7 @@
 #define EVENT_MAX_BYTES 4096
 #define HEARTBEAT_US 500000
 #define PIECE_BYTES 4096 /* that Mosquitto 2.0.11 sends of a WebSocket's output in a turn */
-#define TURNS_SMALL 2    /* for a message that fits in a piece */
+#define TURNS_SMALL 1    /* for a message that fits in a piece */
 #define TURNS_MAX 1000
 
 /* A retained message costs the broker as much as a tenth of a login. */
@@ -103,9 +104,9 @@ static bool copy_payload(const void *payload, size_t len, void **copy)
 
 /* Hands payload and properties over to the broker. */
 static void hand_over(const char *client_id, const char *topic, void *payload, size_t len,
-		      bool retain, mosquitto_property *props)
+		      int qos, bool retain, mosquitto_property *props)
 {
-	if (mosquitto_broker_publish(client_id, topic, (int)len, payload, 1, retain, props) ==
+	if (mosquitto_broker_publish(client_id, topic, (int)len, payload, qos, retain, props) ==
 	    MOSQ_ERR_SUCCESS)
 		return;
 	log_error("publish", "the broker refused a message");
@@ -113,14 +114,14 @@ static void hand_over(const char *client_id, const char *topic, void *payload, s
 	mosquitto_property_free_all(&props);
 }
 
-/* QoS 1. Properties are taken over, the payload is not. */
+/* Properties are taken over, the payload is not. */
 static void send(const char *client_id, const char *topic, const void *payload, size_t len,
-		 mosquitto_property *props)
+		 int qos, mosquitto_property *props)
 {
 	void *copy;
 
 	if (copy_payload(payload, len, &copy))
-		hand_over(client_id, topic, copy, len, false, props);
+		hand_over(client_id, topic, copy, len, qos, false, props);
 	else
 		mosquitto_property_free_all(&props);
 }
@@ -245,7 +246,7 @@ static void flush_batches(struct publish *p)
 
 	while ((r = queue_take(&p->batches)) != NULL) {
 		stats_add(STAT_PRESENCE_BATCHES, 1);
-		hand_over(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, false, NULL);
+		hand_over(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, 1, false, NULL);
 		free(r);
 		want_turns(p, TURNS_SMALL);
 	}
@@ -262,7 +263,7 @@ static void flush_retained(struct publish *p, int limit, int64_t late_us)
 	     n++) {
 		r = queue_take(&p->retained);
 		topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);
-		hand_over(NULL, topic, r->payload, r->len, true, NULL);
+		hand_over(NULL, topic, r->payload, r->len, 1, true, NULL);
 		free(r);
 		want_turns(p, TURNS_SMALL);
 	}
@@ -295,7 +296,7 @@ static void heartbeat(struct publish *p)
 	if (!out.failed)
 		/* QoS 1 as the batches: QoS 0 would overtake those that wait for a free place
 		 * in the client's inflight window, and look like a gap. */
-		send(NULL, TOPIC_HEARTBEAT, out.data, out.len, NULL);
+		send(NULL, TOPIC_HEARTBEAT, out.data, out.len, 1, NULL);
 	buf_fini(&out);
 }
 
@@ -332,14 +333,15 @@ void publish_to_session(struct publish *p, const char *client_id, bool websocket
 	    mosquitto_property_add_int32(&props, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, expiry_s) !=
 		    MOSQ_ERR_SUCCESS)
 		log_warn("publish", "message expiry left out: out of memory");
-	send(client_id, topic, payload, len, props);
+	send(client_id, topic, payload, len, 1, props);
 	want_turns(p, TURNS_SMALL);
+	wake_hurry();
 	if (websockets && p->slow_websockets)
 		want_turns(p, p->turns_wanted + (int64_t)(len / PIECE_BYTES));
 }
 
 void publish_answer(struct publish *p, const char *client_id, const char *topic,
-		    const void *payload, size_t len, const void *correlation,
+		    const void *payload, size_t len, int qos, const void *correlation,
 		    uint16_t correlation_len)
 {
 	mosquitto_property *props = NULL;
@@ -348,12 +350,13 @@ void publish_answer(struct publish *p, const char *client_id, const char *topic,
 	    mosquitto_property_add_binary(&props, MQTT_PROP_CORRELATION_DATA, correlation,
 					  correlation_len) != MOSQ_ERR_SUCCESS)
 		log_warn("publish", "correlation data left out: out of memory");
-	send(client_id, topic, payload, len, props);
+	send(client_id, topic, payload, len, qos, props);
 	want_turns(p, TURNS_SMALL);
+	wake_hurry();
 }
 
 void publish_all(struct publish *p, const char *topic, const void *payload, size_t len)
 {
-	send(NULL, topic, payload, len, NULL);
+	send(NULL, topic, payload, len, 1, NULL);
 	want_turns(p, TURNS_SMALL);
 }

@@ -72,7 +72,7 @@ void publish_to_session(struct publish *p, const char *client_id, bool websocket
 
 /* An answer to a control client, with MQTT 5 correlation data if it sent some. */
 void publish_answer(struct publish *p, const char *client_id, const char *topic,
-		    const void *payload, size_t len, const void *correlation,
+		    const void *payload, size_t len, int qos, const void *correlation,
 		    uint16_t correlation_len);
 
 /* To whoever subscribed (audit rows, batches of metrics). */

@@ -2,6 +2,7 @@
 #include "plugin/wake.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_NS 100000      /* after what is left of this turn, usually */
+#define FIRST_NS 20000       /* after what is left of this turn, usually */
 #define REPEAT_NS 500000     /* and again, in case the first came too early */
 #define UNHURRIED_NS 3000000 /* where the loop is likely to turn by itself */
 #define UNHURRIED_REPEAT_NS 2000000
@@ -37,6 +38,9 @@ static timer_t timer;
 static int signal_number; /* 0: closed */
 static atomic_int armed;  /* for when */
 static atomic_bool busy;
+static atomic_bool hurried;             /* what this turn published is waited for */
+static bool held;                       /* the signal, but for while the loop waits */
+static atomic_bool early;               /* the next signal may come before the loop waits */
 static volatile sig_atomic_t signalled; /* since the last turn */
 static bool eventful;                   /* the same: the broker had something to tell */
 static bool in_tick;
@@ -45,6 +49,10 @@ static void on_signal(int number)
 {
 	(void)number;
 	signalled = 1;
+	/* Once: signals that always followed so soon could come faster than a slow machine
+	 * takes them, and it would do nothing else. */
+	if (atomic_exchange(&early, false))
+		timer_settime(timer, 0, &soon, NULL);
 }
 
 /* The first real-time signal that nobody uses. Mosquitto 2.1 takes SIGRTMIN for itself. */
@@ -60,7 +68,20 @@ static int free_signal(void)
 	return 0;
 }
 
-enum err_code wake_open(struct err *e)
+/* Mosquitto 2.0 lets signals in for as long as it waits for sockets, and has its own mask at
+ * all other times. With ours in that mask a signal that comes too early is not lost: it waits
+ * until the loop does, where the next one, which the timer counts from there, finds it. */
+static void hold_signal(bool hold)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal_number);
+	pthread_sigmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+	held = hold;
+}
+
+enum err_code wake_open(bool loop_has_own_mask, struct err *e)
 {
 	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	struct sigevent ev = {.sigev_notify = SIGEV_THREAD_ID};
@@ -75,6 +96,8 @@ enum err_code wake_open(struct err *e)
 	    timer_create(CLOCK_MONOTONIC, &ev, &timer) != 0)
 		return err_set(e, ERR_INTERNAL, "timer: %s", strerror(errno));
 	signal_number = number;
+	if (loop_has_own_mask)
+		hold_signal(true);
 	return ERR_OK;
 }
 
@@ -85,13 +108,18 @@ void wake_close(void)
 	timer_delete(timer);
 	/* A signal that is still pending must not meet the default action, which kills. */
 	signal(signal_number, SIG_IGN);
+	if (held)
+		hold_signal(false);
 	signal_number = 0;
 	atomic_store(&armed, NEVER);
 }
 
 static void start_timer(void)
 {
-	timer_settime(timer, 0, atomic_load(&busy) ? &unhurried : &soon, NULL);
+	bool may_wait = atomic_load(&busy) && !atomic_load(&hurried);
+
+	atomic_store(&early, held && !may_wait);
+	timer_settime(timer, 0, may_wait ? &unhurried : &soon, NULL);
 }
 
 void wake_arm(void)
@@ -123,6 +151,7 @@ static void disarm(void)
 
 	if (signal_number == 0 || atomic_exchange(&armed, NEVER) == NEVER)
 		return;
+	atomic_store(&early, false);
 	timer_settime(timer, 0, &never, NULL);
 	repeat_if_soon();
 }
@@ -153,6 +182,12 @@ void wake_turn_ends(bool again, bool in_company)
 		wake_arm();
 	else if (in_company)
 		arm_later();
+	atomic_store(&hurried, false);
+}
+
+void wake_hurry(void)
+{
+	atomic_store(&hurried, true);
 }
 
 void wake_event(void)

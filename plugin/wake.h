@@ -16,8 +16,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Thread: the broker's; the signal goes to the thread that calls this. */
-enum err_code wake_open(struct err *e) MUST_CHECK;
+/* Thread: the broker's; the signal goes to the thread that calls this. `loop_has_own_mask`: the
+ * loop lets all signals of ours in while it waits for sockets, and restores the thread's own
+ * mask (Mosquitto 2.0). */
+enum err_code wake_open(bool loop_has_own_mask, struct err *e) MUST_CHECK;
 void wake_close(void);
 
 /* Any thread; async-signal-safe. Cheap when armed already. */
@@ -27,6 +29,10 @@ void wake_arm(void);
  * another one is wanted soon, or `later`, in about 2 ms, for what gains from company. */
 void wake_turn_begins(int64_t now_us);
 void wake_turn_ends(bool again, bool later);
+
+/* Somebody waits for what this turn published: it leaves at once even if the loop is likely to
+ * turn by itself soon. */
+void wake_hurry(void);
 
 /* The broker calls us: its loop does not wait, and its next tick is near without a signal. */
 void wake_event(void);

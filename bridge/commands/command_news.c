@@ -82,7 +82,7 @@ static void send_batch(struct command_news *n)
 	jwrite_bool(&n->w, "untold", n->untold);
 	jwrite_object_end(&n->w);
 	if (!n->batch.failed && broker_publish(n->app->broker, TOPIC_COMMAND_NEWS,
-					       n->batch.data, n->batch.len, &e) == ERR_OK)
+					       n->batch.data, n->batch.len, 1, &e) == ERR_OK)
 		n->untold = false;
 	else
 		n->untold = n->untold || n->batch_len > 0;

@@ -461,7 +461,7 @@ const char *broker_address(const struct broker *b)
 }
 
 enum err_code broker_publish(struct broker *b, const char *topic, const void *payload,
-			     size_t len, struct err *e)
+			     size_t len, int qos, struct err *e)
 {
 	int rc;
 
@@ -469,12 +469,16 @@ enum err_code broker_publish(struct broker *b, const char *topic, const void *pa
 		return err_set(e, ERR_BROKER_UNAVAILABLE, NULL);
 	if (b->unacked >= UNACKED_MAX)
 		return err_set(e, ERR_BROKER_UNAVAILABLE, "the broker does not keep up");
-	rc = mosquitto_publish_v5(b->mosq, NULL, topic, (int)len, payload, 1, false, NULL);
-	if (rc != MOSQ_ERR_SUCCESS)
+	/* Counted before, for QoS 0 may be written, and told, within the call. */
+	b->unacked++;
+	rc = mosquitto_publish_v5(b->mosq, NULL, topic, (int)len, payload, qos, false, NULL);
+	if (rc != MOSQ_ERR_SUCCESS) {
+		if (b->unacked > 0)
+			b->unacked--;
 		/* A broken socket shows itself as readable: it is taken down from there, not
 		 * under the feet of the caller. */
 		return err_set(e, ERR_BROKER_UNAVAILABLE, "%s", mosquitto_strerror(rc));
-	b->unacked++;
+	}
 	b->published++;
 	if (mosquitto_want_write(b->mosq))
 		event_add(b->writable, NULL);
@@ -494,5 +498,6 @@ void broker_expose(const struct broker *b, struct prom *p)
 	prom_counter(p, "rollcall_broker_messages_refused_total",
 		     "Of these, messages that it refused", b->refused);
 	prom_gauge(p, "rollcall_broker_messages_unacknowledged",
-		   "Messages that wait for its acknowledgement", (double)b->unacked);
+		   "Messages that wait for its acknowledgement, or to be written",
+		   (double)b->unacked);
 }

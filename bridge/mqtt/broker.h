@@ -48,7 +48,7 @@ const char *broker_address(const struct broker *b);
 struct prom;
 void broker_expose(const struct broker *b, struct prom *p);
 
-/* Publishes at QoS 1, not retained. ERR_BROKER_UNAVAILABLE when not connected or when the
- * queue of unacknowledged messages is full. */
+/* Publishes at QoS 0 or 1, not retained. ERR_BROKER_UNAVAILABLE when not connected or when the
+ * queue of messages that are not acknowledged, or not written, is full. */
 enum err_code broker_publish(struct broker *b, const char *topic, const void *payload,
-			     size_t len, struct err *e) MUST_CHECK;
+			     size_t len, int qos, struct err *e) MUST_CHECK;

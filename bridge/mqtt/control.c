@@ -121,7 +121,9 @@ static void fail_later(struct control *c, struct call *call, const struct err *e
 }
 
 /* The calls of a batch that could not be sent would only time out: all that were waiting for an
- * answer on a dead connection are told by on_disconnected(), the rest by sweep(). */
+ * answer on a dead connection are told by on_disconnected(), the rest by sweep(). At QoS 0, and
+ * so are the answers: an answer says more than an acknowledgement, which would cost each side
+ * another turn of its loop. */
 static void send_batch(struct control *c)
 {
 	struct err e = {0};
@@ -130,7 +132,7 @@ static void send_batch(struct control *c)
 		return;
 	buf_add_str(&c->batch, "]}");
 	if (c->batch.failed || broker_publish(c->app->broker, TOPIC_CONTROL, c->batch.data,
-					      c->batch.len, &e) != ERR_OK)
+					      c->batch.len, 0, &e) != ERR_OK)
 		log_debug("control", "commands=%zu not sent: %s", c->batch_len, e.msg);
 	buf_reset(&c->batch);
 	c->batch_len = 0;
@@ -150,6 +152,7 @@ static void on_flush(void *arg)
 	}
 }
 
+/* `id` 0: no answer is wanted. */
 static void add_to_batch(struct control *c, const char *command, const struct buf *fields,
 			 uint64_t id)
 {
@@ -157,8 +160,11 @@ static void add_to_batch(struct control *c, const char *command, const struct bu
 	    (c->batch_len > 0 && c->batch.len + fields->len > BATCH_BYTES))
 		send_batch(c);
 	buf_add_str(&c->batch, c->batch_len == 0 ? "{\"commands\":[" : ",");
-	buf_printf(&c->batch, "{\"command\":\"%s\",\"correlationData\":\"%" PRIu64 "\"",
-		   command, id);
+	if (id == 0)
+		buf_printf(&c->batch, "{\"command\":\"%s\",\"quiet\":true", command);
+	else
+		buf_printf(&c->batch, "{\"command\":\"%s\",\"correlationData\":\"%" PRIu64 "\"",
+			   command, id);
 	if (fields->len > 0) {
 		buf_add_char(&c->batch, ',');
 		buf_add(&c->batch, fields->data, fields->len);
@@ -226,6 +232,16 @@ void control_call(struct control *c, const char *command, const struct buf *fiel
 		return;
 	call->done = done;
 	ask(c, call, command, fields, timeout_ms);
+}
+
+void control_tell(struct control *c, const char *command, const struct buf *fields)
+{
+	struct err e = {0};
+
+	if (admit(c, fields, &e) == ERR_OK)
+		add_to_batch(c, command, fields, 0);
+	else
+		log_debug("control", "command=%s not sent: %s", command, e.msg);
 }
 
 void control_call_parts(struct control *c, const char *command, const struct buf *fields,

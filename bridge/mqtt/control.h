@@ -29,8 +29,12 @@ void control_free(struct control *c); /* NULL is fine; calls under way fail */
 void control_call(struct control *c, const char *command, const struct buf *fields,
 		  int64_t timeout_ms, control_done_f done, void *arg);
 
-/* The same for a command whose answer comes in parts, each within timeout_ms of the one before;
- * `part` is called until it has been told that no more follow. */
+/* The same for a command whose answer nobody waits for: it is not answered, which costs the
+ * broker as much as the command itself. Whether it was carried out is not known. */
+void control_tell(struct control *c, const char *command, const struct buf *fields);
+
+/* As control_call() for a command whose answer comes in parts, each within timeout_ms of the
+ * one before; `part` is called until it has been told that no more follow. */
 void control_call_parts(struct control *c, const char *command, const struct buf *fields,
 			int64_t timeout_ms, control_part_f part, void *arg);
 

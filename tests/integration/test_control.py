@@ -340,6 +340,19 @@ def test_mqtt_3_may_ask_too(hall):
     assert "data" in json.loads(asker.receive(RESPONSE).payload)["responses"][0]
 
 
+@pytest.mark.parametrize(("command", "asked", "answered"),
+                         [("getConnection", 0, 0), ("getConnection", 1, 1),
+                          ("listConnections", 0, 1)])
+def test_an_answer_comes_at_the_qos_of_its_question_but_lists_never_overtake_events(
+        hall, command, asked, answered):
+    asker = hall.wire(hall.broker.control_wire(f"asker-{command}-{asked}"))
+    members = {"worker_id": hall.enroll().worker_id} if command == "getConnection" else {}
+    asker.publish(CONTROL, json.dumps({"commands": [{"command": command, **members}]}), qos=asked)
+    message = asker.receive(RESPONSE)
+    assert "data" in json.loads(message.payload)["responses"][0]
+    assert message.qos == answered
+
+
 def test_an_mqtt_5_response_topic_is_used_with_its_correlation(hall):
     asker = hall.wire(hall.broker.control_wire("asker-5"))
     topic, correlation = b"rollcall/v1/answers/to/me", b"\x00\x01binary"
