@@ -163,7 +163,7 @@ static void render(struct buf *out, const char *command, const char *correlation
 }
 
 static void send_responses(struct control *c, const struct control_route *route,
-			   const char *responses, size_t len)
+			   const char *responses, size_t len, int qos)
 {
 	struct buf out;
 
@@ -175,7 +175,7 @@ static void send_responses(struct control *c, const struct control_route *route,
 		log_error("control", "an answer was lost: out of memory");
 	else
 		publish_answer(c->publish, route->client_id, route->topic, out.data, out.len,
-			       route->qos, route->correlation, route->correlation_len);
+			       qos, route->correlation, route->correlation_len);
 	buf_fini(&out);
 }
 
@@ -213,19 +213,25 @@ void control_answer(struct control *c, const struct control_route *route, const 
 	else if (when_durable && (e == NULL || e->code == ERR_OK))
 		wait_durable(c, route, command, correlation, &text);
 	else
-		send_responses(c, route, text.data, text.len);
+		send_responses(c, route, text.data, text.len, route->qos);
 	buf_fini(&text);
 }
 
 void control_publish(struct control *c, const struct control_route *route,
 		     const struct buf *message)
 {
-	/* At QoS 1 whatever was asked for: a list must not overtake the events before it. */
+	/* As in_order: a page of a list. */
 	publish_answer(c->publish, route->client_id, route->topic, message->data, message->len,
 		       1, route->correlation, route->correlation_len);
 }
 
 /* ---- dispatch ---- */
+
+/* To one message. */
+struct responses {
+	struct buf text;
+	int qos;
+};
 
 static control_f find_handler(const char *name, int *work)
 {
@@ -253,7 +259,7 @@ bool control_spend(struct control_call *call, int64_t work)
 /* Runs one command; adds its response to `responses` unless it is to be told later. */
 static void run_command(struct control *c, const void *client,
 			const struct control_route *route, struct json_object *obj,
-			size_t index, int64_t *work_left, struct buf *responses)
+			size_t index, int64_t *work_left, struct responses *responses)
 {
 	struct err e = {0};
 	struct control_call call = {.control = c,
@@ -288,16 +294,18 @@ static void run_command(struct control *c, const void *client,
 	} else if (call.when_durable && e.code == ERR_OK) {
 		control_answer(c, route, call.command, call.correlation, &data, NULL, true);
 	} else {
-		if (responses->len > 0)
-			buf_add_char(responses, ',');
-		render(responses, call.command, call.correlation, &data, &e);
+		if (call.in_order)
+			responses->qos = 1;
+		if (responses->text.len > 0)
+			buf_add_char(&responses->text, ',');
+		render(&responses->text, call.command, call.correlation, &data, &e);
 	}
 	buf_fini(&data);
 }
 
 static enum err_code run_all(struct control *c, const void *client,
 			     const struct control_route *route, struct json_object *doc,
-			     struct buf *responses, struct err *e)
+			     struct responses *responses, struct err *e)
 {
 	int64_t work_left = MESSAGE_WORK_MAX;
 	struct json_object *list;
@@ -307,7 +315,7 @@ static enum err_code run_all(struct control *c, const void *client,
 	list = jread_array(&r, "commands", 1, CONTROL_COMMANDS_MAX);
 	if (jread_end(&r) != ERR_OK)
 		return e->code;
-	for (size_t i = 0; i < json_object_array_length(list) && !responses->failed; i++)
+	for (size_t i = 0; i < json_object_array_length(list) && !responses->text.failed; i++)
 		run_command(c, client, route, json_object_array_get_idx(list, i), i, &work_left,
 			    responses);
 	return ERR_OK;
@@ -316,28 +324,29 @@ static enum err_code run_all(struct control *c, const void *client,
 void control_message(struct control *c, const void *client, const struct control_route *route,
 		     const char *payload, size_t len)
 {
+	struct responses responses = {.qos = route->qos};
+	struct buf *text = &responses.text;
 	struct json_object *doc = NULL;
-	struct buf responses;
 	struct err e = {0};
 
 	stats_add(STAT_CONTROL_MESSAGES, 1);
-	buf_init(&responses, CONTROL_ANSWER_MAX);
+	buf_init(text, CONTROL_ANSWER_MAX);
 	if (len > CONTROL_MESSAGE_MAX)
 		err_set(&e, ERR_PAYLOAD_TOO_LARGE, "more than %u bytes", CONTROL_MESSAGE_MAX);
 	else
 		doc = jread_parse_envelope(payload, len, &e);
 	if (doc == NULL || run_all(c, client, route, doc, &responses, &e) != ERR_OK)
-		render(&responses, NULL, NULL, NULL, &e);
+		render(text, NULL, NULL, NULL, &e);
 	json_object_put(doc);
-	if (responses.failed) {
-		buf_reset(&responses);
+	if (text->failed) {
+		buf_reset(text);
 		err_set(&e, ERR_OUT_OF_MEMORY,
 			"the answers would be too large: send fewer commands");
-		render(&responses, NULL, NULL, NULL, &e);
+		render(text, NULL, NULL, NULL, &e);
 	}
-	if (responses.len > 0)
-		send_responses(c, route, responses.data, responses.len);
-	buf_fini(&responses);
+	if (text->len > 0)
+		send_responses(c, route, text->data, text->len, responses.qos);
+	buf_fini(text);
 }
 
 bool control_read_worker(struct jread *r, struct worker_id *id)
@@ -373,7 +382,7 @@ static void answer_waiting(struct control *c, int64_t now_us)
 			break;
 		c->waiting = a->next;
 		if (durable) {
-			send_responses(c, &a->route, a->text, a->len);
+			send_responses(c, &a->route, a->text, a->len, a->route.qos);
 		} else {
 			not_durable(c, &e);
 			control_answer(c, &a->route, a->command, a->correlation, NULL, &e,

@@ -55,7 +55,9 @@ struct control_call {
 	struct err *e;
 	int64_t *work_left; /* of the message: see control_spend() */
 	bool when_durable;  /* set by the handler: answer once all that was put is durable */
-	bool later;         /* set by the handler: it answers itself, with control_answer() */
+	bool in_order; /* set by the handler: at QoS 1 whatever was asked for, for at QoS 0 the
+			* answer could overtake events that it must not overtake */
+	bool later;    /* set by the handler: it answers itself, with control_answer() */
 };
 
 enum err_code control_open(struct control *c, const struct options *options,

@@ -289,6 +289,7 @@ enum err_code control_list_connections(struct control_call *call)
 		list_free(l);
 		return call->e->code;
 	}
+	call->in_order = true;
 	(void)(list_answer(l, call) == ERR_OK);
 	stats_observe_us(STAT_LIST_HOLD, clock_mono_us() - began_us);
 	return call->e->code;
