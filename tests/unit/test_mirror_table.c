@@ -148,7 +148,9 @@ static bool all_but_unrecorded(void *arg, const struct worker_id *id)
 
 static bool lacks(void)
 {
-	return mirror_table_lacks(&table, &before, all_but_unrecorded, "wrk_unrecorded");
+	char unrecorded[] = "wrk_unrecorded";
+
+	return mirror_table_lacks(&table, &before, all_but_unrecorded, unrecorded);
 }
 
 static void listing_begins(void)
