@@ -286,7 +286,9 @@ def test_a_thousand_listen_at_once(rest):
 
         def all_have(text):
             for key, _ in ready.select(0.2):
-                texts[key.fileobj] += key.fileobj.recv(65536)
+                more = key.fileobj.recv(65536)
+                assert more, f"ended after {texts[key.fileobj][-300:]}"
+                texts[key.fileobj] += more
             return all(text in got for got in texts.values())
         wait_until(lambda: all_have(b"retry:"), 30)
         start = time.monotonic()

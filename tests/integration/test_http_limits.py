@@ -14,11 +14,12 @@ from harness import prometheus
 from harness.site import Site
 from harness.wait import hold_true, wait_until
 
-LIMITS = {"ROLLCALL_HTTP_HEADER_SECONDS": "1", "ROLLCALL_HTTP_BODY_SECONDS": "1",
+# The header's time is a client's for its TLS handshake, too, on a machine that may be busy.
+LIMITS = {"ROLLCALL_HTTP_HEADER_SECONDS": "2", "ROLLCALL_HTTP_BODY_SECONDS": "1",
           "ROLLCALL_HTTP_ANSWER_SECONDS": "1", "ROLLCALL_HTTP_IDLE_SECONDS": "1",
           "ROLLCALL_HTTP_CONNECTIONS_PER_ADDRESS": "20", "ROLLCALL_HTTP_CONNECTIONS": "60",
           "ROLLCALL_TRUSTED_PROXIES": "127.0.0.9"}
-PATIENCE_S = 8  # a second's limit is noticed a second later, on a machine that may be busy
+PATIENCE_S = 8  # a limit is noticed a second later at most, if the machine is not busy
 
 
 @pytest.fixture(scope="module", params=["http", "https"])
@@ -123,6 +124,9 @@ def counted(strict):
     before = {}
 
     def begin(step):
+        # What an earlier test left behind, or the signing in, may be late, too: it is gone first.
+        wait_until(lambda: figures(strict)["rollcall_http_connections"].value() == 1, PATIENCE_S,
+                   "nobody is connected but who asks for that")
         before[step] = late(strict, step)
     yield begin
     for step, n in before.items():

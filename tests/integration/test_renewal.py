@@ -67,8 +67,10 @@ def wait_status(site, worker_id, status):
 
 
 def wait_renewed(site, worker_id, message):
+    """Until it is so in the broker, too: what it replaces ends there a moment later."""
     def renewed():
-        return site.rest.worker(worker_id)["token_expires_at"] == message["expires_at"]
+        row = site.rest.worker(worker_id)
+        return row["token_expires_at"] == message["expires_at"] and row["enforced"]
     wait_until(renewed, 10, "the new token is the current one")
 
 
