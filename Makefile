@@ -104,7 +104,9 @@ $(OUT)/bridge/%_files.o: $(OUT)/bridge/%_files.c
 # The dashboard goes into the bridge, too, unless there is no Node here: then the bridge says how
 # to get it. What `node` says decides, so that an installed Node takes effect with the next make.
 DASHBOARD     := build/dashboard
-DASHBOARD_SRC := $(shell find dashboard \( -path dashboard/node_modules -o -path dashboard/tests \) -prune -o -name schema.d.ts -o -type f -print) \
+# Sources of the plugin alone, as tests/brokers/ builds them, have no dashboard.
+DASHBOARD_SRC := $(if $(wildcard dashboard),$(shell find dashboard \( -path dashboard/node_modules \
+	-o -path dashboard/tests \) -prune -o -name schema.d.ts -o -type f -print)) \
 	$(wildcard bridge/http/openapi/*.json)
 
 .PHONY: FORCE
