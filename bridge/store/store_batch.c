@@ -21,10 +21,8 @@ static const char sql_add[] =
 	" VALUES (?, ?, ?, ?, ?, ?, ?, NULLIF(?, 0), NULLIF(?, 0), ?, ?, ?, ?, ?)";
 static const char sql_add_workers[] =
 	"INSERT INTO command_batch_workers (batch_id, position, worker_id) VALUES (?, ?, ?)";
-static const char sql_get[] =
-	"SELECT state, type, payload, target, filter, ttl_ms, queue, max_per_minute,"
-	" abort_percent, total, next_position, created_by, created_at, ended_at"
-	" FROM command_batches WHERE id = ? FOR UPDATE";
+static const char sql_get[] = "SELECT " BATCH_COLUMNS ", state, filter, created_at, ended_at"
+			      " FROM command_batches WHERE id = ? FOR UPDATE";
 static const char sql_state[] = "SELECT state FROM command_batches WHERE id = ? FOR UPDATE";
 static const char sql_orphans[] =
 	"SELECT id FROM command_batches WHERE state = 'running' AND"
@@ -162,23 +160,18 @@ struct look {
 	bool taken; /* once, although the transaction may be tried again */
 };
 
-static bool read_entry(struct stmt *q, struct batch_entry *out, int64_t *next)
+static bool read_entry(struct stmt *q, struct batch_entry *out)
 {
-	if (!stmt_row(q) || !batch_state_parse(stmt_get_str(q, 0), &out->state))
+	struct batch_progress progress;
+
+	if (!stmt_row(q) || !batch_state_parse(stmt_get_str(q, BATCH_COLUMNS_LEN), &out->state))
 		return false;
-	out->row.type = stmt_get_str(q, 1);
-	out->row.payload = stmt_get_str(q, 2);
-	out->row.target = stmt_get_str(q, 3);
-	out->row.filter = stmt_get_str(q, 4);
-	out->row.ttl_ms = stmt_get_i64(q, 5);
-	out->row.queue = stmt_get_i64(q, 6) != 0;
-	out->row.max_per_minute = stmt_get_i64(q, 7);
-	out->row.abort_percent = stmt_get_i64(q, 8);
-	out->total = stmt_get_i64(q, 9);
-	*next = stmt_get_i64(q, 10);
-	out->row.actor = stmt_get_str(q, 11);
-	out->row.created_ms = stmt_get_time(q, 12);
-	out->ended_ms = stmt_get_time(q, 13);
+	batch_read(q, &out->row, &progress);
+	out->total = progress.total;
+	out->counts.pending = progress.total - progress.next;
+	out->row.filter = stmt_get_str(q, BATCH_COLUMNS_LEN + 1);
+	out->row.created_ms = stmt_get_time(q, BATCH_COLUMNS_LEN + 2);
+	out->ended_ms = stmt_get_time(q, BATCH_COLUMNS_LEN + 3);
 	return true;
 }
 
@@ -194,13 +187,11 @@ static enum err_code look_in(struct db *db, void *arg, struct err *e)
 	struct look *l = arg;
 	struct batch_entry entry = {.row.id = *l->id};
 	struct stmt *q = stmt_begin(db, sql_get);
-	int64_t next = 0;
 	bool found;
 
 	stmt_str(q, l->id->text);
-	found = read_entry(q, &entry, &next);
+	found = read_entry(q, &entry);
 	if (found && batch_count(db, l->id, &entry.counts, e) == ERR_OK) {
-		entry.counts.pending = entry.total - next;
 		if (entry.state == BATCH_RUNNING && is_over(&entry.counts) &&
 		    batch_end(db, l->id, BATCH_DONE, e) == ERR_OK) {
 			entry.state = BATCH_DONE;

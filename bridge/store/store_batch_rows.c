@@ -26,6 +26,20 @@ static const char sql_cancel[] =
 static const char sql_keep_no_more[] =
 	"UPDATE " OF_BATCH " SET kept_for = NULL WHERE batch_id = ? AND kept_for IS NOT NULL";
 
+void batch_read(struct stmt *q, struct batch_row *row, struct batch_progress *progress)
+{
+	row->type = stmt_get_str(q, 0);
+	row->payload = stmt_get_str(q, 1);
+	row->target = stmt_get_str(q, 2);
+	row->ttl_ms = stmt_get_i64(q, 3);
+	row->queue = stmt_get_i64(q, 4) != 0;
+	row->max_per_minute = stmt_get_i64(q, 5);
+	row->abort_percent = stmt_get_i64(q, 6);
+	progress->total = stmt_get_i64(q, 7);
+	progress->next = stmt_get_i64(q, 8);
+	row->actor = stmt_get_str(q, 9);
+}
+
 enum err_code batch_count(struct db *db, const struct batch_id *id, struct batch_counts *out,
 			  struct err *e)
 {

@@ -6,6 +6,22 @@
 #include "bridge/db/stmt.h"
 #include "bridge/store/store_batch.h"
 
+/* What both read of a batch, to stand first among the columns; others follow from that number
+ * on.
+ */
+#define BATCH_COLUMNS                                                                          \
+	"type, payload, target, ttl_ms, queue, max_per_minute, abort_percent, total,"          \
+	" next_position, created_by"
+#define BATCH_COLUMNS_LEN 10
+
+/* How far it is: so many of all workers have got their command. */
+struct batch_progress {
+	int64_t total, next;
+};
+
+/* Reads them from the statement's row, to which the row's texts then belong. */
+void batch_read(struct stmt *q, struct batch_row *row, struct batch_progress *progress);
+
 bool batch_state_parse(const char *text, enum batch_state *out);
 
 /* Its commands by state; leaves `pending` alone. */

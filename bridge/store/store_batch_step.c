@@ -12,20 +12,21 @@
 	"5" /* unless its owner takes another step; see STEP_MAX_MS in command_batch.c */
 
 /* What it is about, and how far it is. Texts are borrowed from the statement. */
-struct progress {
+struct batch {
 	struct batch_row row;
-	int64_t total, next, lag_ms;
-	bool began; /* lag_ms says how long the next one has been due; below 0: it is not yet */
+	struct batch_progress progress;
+	bool began;
+	int64_t lag_ms; /* if it began: how long the next is due; below 0: not yet */
 };
 
 static const char sql_own[] =
 	"UPDATE command_batches SET owner = ?, owned_until = UTC_TIMESTAMP(3)"
 	" + INTERVAL " OWNED_S " SECOND WHERE id = ? AND state = 'running' AND"
 	" (owner IS NULL OR owner = ? OR owned_until < UTC_TIMESTAMP(3))";
-static const char sql_progress[] =
-	"SELECT type, payload, target, ttl_ms, queue, max_per_minute, abort_percent, total,"
-	" next_position, TIMESTAMPDIFF(MICROSECOND, next_at, UTC_TIMESTAMP(3)) DIV 1000,"
-	" created_by, address, request_id FROM command_batches WHERE id = ?";
+static const char sql_get[] =
+	"SELECT " BATCH_COLUMNS ","
+	" TIMESTAMPDIFF(MICROSECOND, next_at, UTC_TIMESTAMP(3)) DIV 1000, address, request_id"
+	" FROM command_batches WHERE id = ?";
 static const char sql_workers[] =
 	"SELECT worker_id FROM command_batch_workers WHERE batch_id = ? AND position >= ?"
 	" ORDER BY position LIMIT ?";
@@ -53,39 +54,30 @@ static enum err_code own(struct db *db, const struct step *s, struct err *e)
 	return stmt_end(q, e);
 }
 
-static void read_progress(struct stmt *q, struct progress *p)
+static void read_batch(struct stmt *q, struct batch *b)
 {
-	p->row.type = stmt_get_str(q, 0);
-	p->row.payload = stmt_get_str(q, 1);
-	p->row.target = stmt_get_str(q, 2);
-	p->row.ttl_ms = stmt_get_i64(q, 3);
-	p->row.queue = stmt_get_i64(q, 4) != 0;
-	p->row.max_per_minute = stmt_get_i64(q, 5);
-	p->row.abort_percent = stmt_get_i64(q, 6);
-	p->total = stmt_get_i64(q, 7);
-	p->next = stmt_get_i64(q, 8);
-	p->began = !stmt_is_null(q, 9);
-	p->lag_ms = stmt_get_i64(q, 9);
-	p->row.actor = stmt_get_str(q, 10);
-	p->row.address = stmt_get_str(q, 11);
-	p->row.request_id = stmt_get_str(q, 12);
+	batch_read(q, &b->row, &b->progress);
+	b->began = !stmt_is_null(q, BATCH_COLUMNS_LEN);
+	b->lag_ms = stmt_get_i64(q, BATCH_COLUMNS_LEN);
+	b->row.address = stmt_get_str(q, BATCH_COLUMNS_LEN + 1);
+	b->row.request_id = stmt_get_str(q, BATCH_COLUMNS_LEN + 2);
 }
 
 /* ---- aborting, ending -------------------------------------------------------------------- */
 
-static enum err_code check_failures(struct db *db, const struct step *s,
-				    const struct progress *p, struct err *e)
+static enum err_code check_failures(struct db *db, const struct step *s, const struct batch *b,
+				    struct err *e)
 {
 	const struct batch_row nobody = {.id = *s->id}; /* asked for that */
 	struct batch_counts c = {0};
 	int64_t failed;
 
-	if (p->row.abort_percent == 0)
+	if (b->row.abort_percent == 0)
 		return ERR_OK;
 	if (batch_count(db, s->id, &c, e) != ERR_OK)
 		return e->code;
 	failed = c.of[COMMAND_FAILED] + c.of[COMMAND_EXPIRED];
-	s->out->aborted = batch_aborts(p->row.abort_percent, p->total, failed,
+	s->out->aborted = batch_aborts(b->row.abort_percent, b->progress.total, failed,
 				       failed + c.of[COMMAND_DONE]);
 	if (!s->out->aborted || batch_end(db, s->id, BATCH_ABORTED, e) != ERR_OK)
 		return e->code;
@@ -107,27 +99,27 @@ static enum err_code end_if_over(struct db *db, const struct step *s, struct err
 
 /* ---- going on ---------------------------------------------------------------------------- */
 
-static enum err_code read_workers(struct db *db, const struct step *s, const struct progress *p,
+static enum err_code read_workers(struct db *db, const struct step *s, const struct batch *b,
 				  int64_t max, int64_t *len, struct err *e)
 {
 	const int64_t now_ms = clock_unix_ms();
-	struct command_row row = {.type = p->row.type,
-				  .payload = p->row.payload,
-				  .target = p->row.target,
+	struct command_row row = {.type = b->row.type,
+				  .payload = b->row.payload,
+				  .target = b->row.target,
 				  .batch = s->id->text,
-				  .desired = command_type_desires(p->row.type),
-				  .actor = p->row.actor,
-				  .address = p->row.address,
-				  .request_id = p->row.request_id,
+				  .desired = command_type_desires(b->row.type),
+				  .actor = b->row.actor,
+				  .address = b->row.address,
+				  .request_id = b->row.request_id,
 				  .created_ms = now_ms,
-				  .expires_ms = now_ms + p->row.ttl_ms,
-				  .queue = p->row.queue};
+				  .expires_ms = now_ms + b->row.ttl_ms,
+				  .queue = b->row.queue};
 	struct stmt *q = stmt_begin(db, sql_workers);
 	struct outgoing **end = &s->out->made;
 	bool room = true;
 
 	stmt_str(q, s->id->text);
-	stmt_i64(q, p->next);
+	stmt_i64(q, b->progress.next);
 	stmt_i64(q, max);
 	for (*len = 0; room && stmt_row(q); ++*len) {
 		snprintf(row.worker.text, sizeof(row.worker.text), "%s", stmt_get_str(q, 0));
@@ -154,37 +146,37 @@ static enum err_code advance(struct db *db, const struct step *s, int64_t next, 
 	return stmt_end(q, e);
 }
 
-static enum err_code issue(struct db *db, const struct step *s, const struct progress *p,
+static enum err_code issue(struct db *db, const struct step *s, const struct batch *b,
 			   struct err *e)
 {
 	struct batch_pace pace;
 	int64_t len = 0;
 
-	batch_pace(p->row.max_per_minute, p->began, p->lag_ms, &pace);
+	batch_pace(b->row.max_per_minute, b->began, b->lag_ms, &pace);
 	s->out->wait_ms = pace.wait_ms;
 	if (pace.n == 0)
 		return ERR_OK;
-	if (read_workers(db, s, p, pace.n, &len, e) != ERR_OK ||
+	if (read_workers(db, s, b, pace.n, &len, e) != ERR_OK ||
 	    store_command_add_all(db, s->out->made, e) != ERR_OK)
 		return e->code;
-	s->out->issued_all = p->next + len >= p->total;
-	return advance(db, s, p->next + len, pace.next_us, e);
+	s->out->issued_all = b->progress.next + len >= b->progress.total;
+	return advance(db, s, b->progress.next + len, pace.next_us, e);
 }
 
-static enum err_code go_on(struct db *db, const struct step *s, const struct progress *p,
+static enum err_code go_on(struct db *db, const struct step *s, const struct batch *b,
 			   struct err *e)
 {
-	if (check_failures(db, s, p, e) != ERR_OK || s->out->aborted)
+	if (check_failures(db, s, b, e) != ERR_OK || s->out->aborted)
 		return e->code;
-	s->out->issued_all = p->next >= p->total;
-	return s->out->issued_all ? end_if_over(db, s, e) : issue(db, s, p, e);
+	s->out->issued_all = b->progress.next >= b->progress.total;
+	return s->out->issued_all ? end_if_over(db, s, e) : issue(db, s, b, e);
 }
 
-/* The progress's texts belong to its statement, which stays open meanwhile. */
+/* The batch's texts belong to its statement, which stays open meanwhile. */
 static enum err_code step_in(struct db *db, void *arg, struct err *e)
 {
 	const struct step *s = arg;
-	struct progress p = {.row.id = *s->id};
+	struct batch b = {.row.id = *s->id};
 	struct err after = {0};
 	struct stmt *q;
 
@@ -194,11 +186,11 @@ static enum err_code step_in(struct db *db, void *arg, struct err *e)
 	s->out->wait_ms = 0;
 	if (own(db, s, e) != ERR_OK || !s->out->mine)
 		return e->code;
-	q = stmt_begin(db, sql_progress);
+	q = stmt_begin(db, sql_get);
 	stmt_str(q, s->id->text);
 	if (stmt_row(q)) {
-		read_progress(q, &p);
-		go_on(db, s, &p, e);
+		read_batch(q, &b);
+		go_on(db, s, &b, e);
 	}
 	if (stmt_end(q, &after) != ERR_OK && e->code == ERR_OK)
 		*e = after;
