@@ -23,6 +23,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 /* The target's, once before the first input. Always returns 0. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
+#define FUZZ_NEEDS_NOTHING_BEFORE                                                              \
+	int LLVMFuzzerInitialize(int *argc, char ***argv)                                      \
+	{                                                                                      \
+		(void)argc;                                                                    \
+		(void)argv;                                                                    \
+		return 0;                                                                      \
+	}
+
 #define must(condition)                                                                        \
 	((condition) ? (void)0 : fuzz_fail(#condition, __FILE__, __LINE__, __func__))
 

@@ -38,12 +38,7 @@ static void check_client(const char *proxies, const char *peer, const char *forw
 	must(strcmp(alone, client) == 0);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
+FUZZ_NEEDS_NOTHING_BEFORE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -4,9 +4,7 @@
 #include "bridge/presence/heartbeat.h"
 #include "bridge/workers/directory_entry.h"
 #include "protocol/presence.h"
-#include "tests/fuzz/fuzz.h"
-
-#define TEXT_MAX ((size_t)64 * 1024)
+#include "tests/fuzz/reread.h"
 
 static void check_id(const struct worker_id *id)
 {
@@ -40,16 +38,14 @@ static void check_presence(struct json_object *doc)
 		return;
 	check_id(&event.worker);
 	must(event.sessions >= 0 && event.pos.boot >= 0 && event.pos.seq >= 0);
-	buf_init(&out, TEXT_MAX);
+	buf_init(&out, REREAD_TEXT_MAX);
 	jwrite_begin(&w, &out);
 	presence_write(&w, NULL, &event, "node");
-	must(!out.failed);
-	doc = jread_parse(out.data, out.len, &e);
+	doc = reread(&out);
 	jread_begin(&r, doc, &e);
 	presence_read(&r, &again);
 	must(jread_end(&r) == ERR_OK && same_event(&event, &again));
 	json_object_put(doc);
-	buf_fini(&out);
 }
 
 static void check_entry(struct json_object *doc)
@@ -65,23 +61,16 @@ static void check_entry(struct json_object *doc)
 	must(entry.tokens_len <= DIRECTORY_TOKENS_MAX && entry.n >= 0);
 	if (entry.deleted)
 		return;
-	buf_init(&out, TEXT_MAX);
+	buf_init(&out, REREAD_TEXT_MAX);
 	jwrite_begin(&w, &out);
 	directory_entry_write(&w, &entry, "epoch");
-	must(!out.failed);
-	doc = jread_parse(out.data, out.len, &e);
+	doc = reread(&out);
 	must(directory_entry_read(doc, 0, &again, &e) == ERR_OK && again.n == entry.n);
 	must(again.tokens_len == entry.tokens_len);
 	json_object_put(doc);
-	buf_fini(&out);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
+FUZZ_NEEDS_NOTHING_BEFORE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 /* The JSON reader, beside a grammar of its own (RFC 8259) that says what is JSON, and the
  * writer: what was read and is written again reads as the same. */
-#include "protocol/jread.h"
-#include "protocol/jwrite.h"
 #include "protocol/utf8.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/reread.h"
 
 /* ---- the grammar ------------------------------------------------------------------------- */
 
@@ -196,16 +194,14 @@ static void check_written(struct json_object *doc)
 	struct json_object *again;
 	struct jwrite w;
 	struct buf out;
-	struct err e;
 
-	buf_init(&out, (size_t)64 * 1024 * 1024);
+	buf_init(&out, REREAD_TEXT_MAX);
 	jwrite_begin(&w, &out);
 	write_value(&w, NULL, doc);
 	must(!out.failed && is_json(out.data, out.len));
-	again = jread_parse(out.data, out.len, &e);
-	must(again != NULL && json_object_equal(doc, again));
+	again = reread(&out);
+	must(json_object_equal(doc, again));
 	json_object_put(again);
-	buf_fini(&out);
 }
 
 /* Whatever bytes a text has, its JSON is JSON. */
@@ -267,12 +263,7 @@ static void check_fields(struct json_object *doc)
 	}
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
+FUZZ_NEEDS_NOTHING_BEFORE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

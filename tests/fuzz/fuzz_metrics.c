@@ -110,12 +110,7 @@ static void check_both_ways(const char *text, size_t len, const struct metric_me
 	buf_fini(&thorough);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
+FUZZ_NEEDS_NOTHING_BEFORE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

@@ -63,12 +63,7 @@ static void check_writer(const char *bytes, size_t len)
 	buf_fini(&out);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
+FUZZ_NEEDS_NOTHING_BEFORE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

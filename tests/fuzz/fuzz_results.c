@@ -21,12 +21,7 @@ static void check_json(const char *text)
 	free(wrapped);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
+FUZZ_NEEDS_NOTHING_BEFORE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {

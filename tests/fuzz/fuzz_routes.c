@@ -92,12 +92,7 @@ static void check_params(const struct url *url)
 	must(n >= 1 && n <= url->params_len);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	(void)argc;
-	(void)argv;
-	return 0;
-}
+FUZZ_NEEDS_NOTHING_BEFORE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
