@@ -7,6 +7,7 @@ import time
 
 import subjects
 from figures import figure, in_turn, rounds
+from harness.wait import wait_until
 from load import Load
 
 WORKERS = 5000
@@ -15,10 +16,7 @@ ASK_EVERY_S = 0.02  # so that asking takes no processor from what is asked about
 
 def wait_shown(subject, timeout_s=60):
     """When REST first showed all of them online."""
-    end = time.time() + timeout_s
-    while not subject.everyone_is_shown_online():
-        assert time.time() < end, "not all are shown online"
-        time.sleep(ASK_EVERY_S)
+    wait_until(subject.everyone_is_shown_online, timeout_s, "all are shown online", ASK_EVERY_S)
     return time.time()
 
 

@@ -9,8 +9,8 @@ POLL_S = 0.005
 PATIENCE_S = 5.0
 
 
-def wait_until(condition, timeout=PATIENCE_S, what=None):
-    """Calls condition every 5 ms until what it returns is true, and returns that.
+def wait_until(condition, timeout=PATIENCE_S, what=None, every_s=POLL_S):
+    """Calls condition every 5 ms, or every_s, until what it returns is true, and returns that.
 
     An AssertionError raised by condition counts as "not yet" and is what one gets to see when
     the time is over, so a condition may be a block of asserts that ends in True.
@@ -28,7 +28,7 @@ def wait_until(condition, timeout=PATIENCE_S, what=None):
             name = what or getattr(condition, "__doc__", None) or condition.__name__
             raise AssertionError(f"after {timeout * SLOWNESS:g} s still not: {name}"
                                  f" (last value {value!r})") from failure
-        time.sleep(POLL_S)
+        time.sleep(every_s)
 
 
 def hold_true(condition, seconds, what=None):
