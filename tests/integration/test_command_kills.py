@@ -3,19 +3,16 @@
 reported that nobody has proven."""
 
 import json
-import os
 import random
-import threading
 import time
 
 import pytest
 import requests
 
 from harness.bridge import Bridge
+from harness.kills import Keeper, Persevering, dice, finish, kill_all, try_until
 from harness.rest import Rest
 from harness.wait import wait_until
-from harness.wire import Closed
-from harness.worker import Refused
 
 WORKERS = 4
 KILLS = 6
@@ -23,43 +20,24 @@ PATIENCE_S = 1.0  # before a result is sent again
 RANK = {state: n for n, state in enumerate(("queued", "sent", "accepted", "done"))}
 
 
-class Obedient(threading.Thread):
-    """A worker that accepts and carries out what it is told, over as many connections as it
-    takes, and repeats each result until it is acknowledged."""
+class Obedient(Keeper):
+    """A worker that accepts and carries out what it is told, and repeats each result until it is
+    acknowledged."""
 
     def __init__(self, site, identity, protocol, chance):
-        super().__init__(daemon=True)
-        self.worker = site.worker(identity, protocol)
-        self.worker_id, self.chance = identity.worker_id, chance
+        super().__init__(site, identity, protocol)
+        self.chance = chance
         self.received = {}  # command id: how often
         self.said = {}      # command id: the results that were sent at least once
         self.unacknowledged = {}  # (command id, status): when it was sent last
         self.rejected = []
-        self.stopping = threading.Event()
-        self.fault = None
-
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                try:
-                    self.worker.connect()
-                    self.unacknowledged = dict.fromkeys(self.unacknowledged, 0.0)
-                    self.live()
-                except (OSError, Closed, Refused, TimeoutError):
-                    time.sleep(0.05)  # the broker is away
-        except Exception as fault:  # pylint: disable=broad-except
-            self.fault = fault
 
     def live(self):
+        self.unacknowledged = dict.fromkeys(self.unacknowledged, 0.0)
         # Some sessions are short: then what they were sent and did not accept comes again.
         until = time.monotonic() + self.chance.choice([0.1, 0.5, 1, 5])
-        while not self.stopping.is_set() and time.monotonic() < until:
-            try:
-                self.worker.wire.pump(0.02)
-            except TimeoutError:
-                pass
-            while self.worker.wire.inbox:
-                self.hear(self.worker.wire.inbox.popleft())
+        while self.goes_on() and time.monotonic() < until:
+            self.listen()
             self.repeat()
 
     def hear(self, message):
@@ -87,24 +65,18 @@ class Obedient(threading.Thread):
                                                 "result": command_id}, qos=0)
 
 
-class Master(threading.Thread):
+class Master(Persevering):
     """Gives commands by one of the bridges, asks again until it is told, and looks at them."""
 
     def __init__(self, rests, workers, number, chance):
-        super().__init__(daemon=True)
+        super().__init__()
         self.rests, self.workers, self.number, self.chance = rests, workers, number, chance
         self.given = {}     # key: (worker id, command id)
         self.reported = {}  # command id: the furthest state that was reported
-        self.stopping = threading.Event()
-        self.fault = None
 
-    def run(self):
-        try:
-            while not self.stopping.is_set():
-                self.give(self.chance.choice(self.workers), f"{self.number}.{len(self.given)}")
-                self.look()
-        except Exception as fault:  # pylint: disable=broad-except
-            self.fault = fault
+    def turn(self):
+        self.give(self.chance.choice(self.workers), f"{self.number}.{len(self.given)}")
+        self.look()
 
     def request(self, method, path, **options):
         """None: nobody answered, or had no database."""
@@ -121,8 +93,8 @@ class Master(threading.Thread):
     def give(self, worker, key):
         path = f"/workers/{worker.worker_id}/commands"
         body = {"type": "report", "queue": True, "idempotency_key": key, "payload": {"key": key}}
-        while (answer := self.request("POST", path, json=body)) is None:
-            time.sleep(0.05)
+        answer = try_until(lambda: self.request("POST", path, json=body),
+                           "a bridge and the database are there")
         self.given[key] = worker.worker_id, answer["command_id"]
         self.note(answer)
 
@@ -139,28 +111,10 @@ class Master(threading.Thread):
         self.reported[command_id] = state
 
 
-def kill_and_restart(site, bridges, part, pause):
-    if part == "broker":
-        site.broker.kill9()
-        time.sleep(pause)
-        site.broker.start()
-    elif part == "database":
-        site.server.kill9()
-        time.sleep(pause)
-        site.server.start()
-    else:
-        bridges[part].kill9()
-        time.sleep(pause)
-        bridges[part].start(ready=False)
-
-
 @pytest.mark.timing
 def test_no_kept_command_is_lost_and_no_state_unproven(new_site, new_database_server,
                                                        new_directory, capsys):
-    seed = int(os.environ.get("ROLLCALL_TEST_SEED", "0")) or random.randrange(1, 2**31)
-    with capsys.disabled():
-        print(f"\ncommands under kill -9: ROLLCALL_TEST_SEED={seed}")
-    chance = random.Random(seed)
+    chance = dice("commands", capsys)
     site = new_site(new_database_server())
     bridges = [site.bridge, Bridge(new_directory("second"), site.broker, site.database,
                                    "bridge-2").start()]
@@ -174,15 +128,10 @@ def test_no_kept_command_is_lost_and_no_state_unproven(new_site, new_database_se
     masters = [Master(rests, workers, n, random.Random(chance.random())) for n in range(2)]
     for master in masters:
         master.start()
-    parts = [0, 1, "database", "broker"] * 2
+    parts = [*bridges, site.server, site.broker] * 2
     chance.shuffle(parts)
-    for part in parts[:KILLS]:
-        time.sleep(chance.uniform(0.1, 0.8))
-        kill_and_restart(site, bridges, part, chance.uniform(0, 0.5))
-    for master in masters:
-        master.stopping.set()
-        master.join(60)
-        assert master.fault is None and not master.is_alive()
+    kill_all(parts[:KILLS], chance, 0.8, 0.5)
+    finish(masters)
     for bridge in bridges:
         bridge.wait_ready()
     check(site, workers, masters)
@@ -197,10 +146,8 @@ def check(site, workers, masters):
         return site.database.value("SELECT COUNT(*) FROM commands WHERE state <> 'done'")
     # A worker that did not take a command takes it in one of its next sessions.
     wait_until(lambda: open_ones() == 0, 90, "everything is done")
+    finish(workers, 30)
     for worker in workers:
-        worker.stopping.set()
-        worker.join(30)
-        assert worker.fault is None and not worker.is_alive()
         assert worker.rejected == []
     rows = {row["idempotency_key"]: row for row in site.database.query(
         "SELECT c.*, (SELECT COUNT(*) FROM token_log l WHERE l.event = 'command_done' AND"

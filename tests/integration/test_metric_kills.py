@@ -3,16 +3,11 @@
 
 import datetime
 import json
-import os
-import random
-import threading
 import time
 
 import pytest
 
-from harness.wait import wait_until
-from harness.wire import Closed
-from harness.worker import Refused
+from harness.kills import Keeper, dice, finish, kill_all
 
 WORKERS = 6
 KILLS = 9
@@ -21,36 +16,24 @@ UNANSWERED = 400  # at most, of one worker
 PATIENCE_S = 1.5  # before a report is sent again
 
 
-class Persistent(threading.Thread):
-    """A worker that reports and repeats, over as many connections as it takes, until all it has
-    reported is acknowledged and it was asked to stop."""
+class Persistent(Keeper):
+    """A worker that reports and repeats until all it has reported is acknowledged and it was
+    asked to stop."""
 
     def __init__(self, site, identity, protocol):
-        super().__init__(daemon=True)
-        self.site, self.worker = site, site.worker(identity, protocol)
-        self.worker_id = identity.worker_id
+        super().__init__(site, identity, protocol)
         self.reported = {}      # seq: at
         self.acknowledged = set()
         self.rejected = []
         self.unnumbered = 0     # reports without a number, each with a memory of its own
         self.sent = {}          # seq: when, of those that are not acknowledged
-        self.stopping = threading.Event()
-        self.fault = None
 
-    def run(self):
-        try:
-            while not self.stopping.is_set() or self.sent:
-                try:
-                    self.worker.connect()
-                    self.sent = dict.fromkeys(self.sent, 0.0)
-                    self.live()
-                except (OSError, Closed, Refused, TimeoutError):
-                    time.sleep(0.05)  # the broker is away
-        except Exception as fault:  # pylint: disable=broad-except
-            self.fault = fault
+    def goes_on(self):
+        return super().goes_on() or self.sent
 
     def live(self):
-        while not self.stopping.is_set() or self.sent:
+        self.sent = dict.fromkeys(self.sent, 0.0)
+        while self.goes_on():
             if not self.stopping.is_set() and len(self.sent) < UNANSWERED:
                 self.report()
             self.repeat()
@@ -81,35 +64,13 @@ class Persistent(threading.Thread):
             self.sent[seq] = now
         self.publish([self.numbered(seq) for seq in late])
 
-    def listen(self):
-        try:
-            self.worker.wire.pump(0.02)
-        except TimeoutError:
-            pass
-        while self.worker.wire.inbox:
-            message = self.worker.wire.inbox.popleft()
-            if message.topic.endswith("/metrics/ack"):
-                ack = json.loads(message.payload)
-                self.acknowledged.update(ack["seqs"])
-                self.rejected += ack["rejected"]
-                for seq in ack["seqs"]:
-                    self.sent.pop(seq, None)
-
-
-def kill_and_restart(site, part, pause):
-    """Dead for `pause` seconds."""
-    if part == "broker":
-        site.broker.kill9()
-        time.sleep(pause)
-        site.broker.start()
-    elif part == "database":
-        site.server.kill9()
-        time.sleep(pause)
-        site.server.start()
-    else:
-        site.bridge.kill9()
-        time.sleep(pause)
-        site.bridge.start(ready=False)
+    def hear(self, message):
+        if message.topic.endswith("/metrics/ack"):
+            ack = json.loads(message.payload)
+            self.acknowledged.update(ack["seqs"])
+            self.rejected += ack["rejected"]
+            for seq in ack["seqs"]:
+                self.sent.pop(seq, None)
 
 
 @pytest.fixture
@@ -119,26 +80,17 @@ def site(new_site, new_database_server):
 
 @pytest.mark.timing
 def test_what_was_acknowledged_is_there_exactly_once(site, capsys):
-    seed = int(os.environ.get("ROLLCALL_TEST_SEED", "0")) or random.randrange(1, 2**31)
-    with capsys.disabled():
-        print(f"\nmetrics under kill -9: ROLLCALL_TEST_SEED={seed}")
-    chance = random.Random(seed)
+    chance = dice("metrics", capsys)
     workers = [Persistent(site, site.rest.register(), chance.choice(["ws-5", "tcp-5", "ws-3.1.1"]))
                for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
-    parts = ["bridge", "database", "broker"] * (KILLS // 3)
+    parts = [site.bridge, site.server, site.broker] * (KILLS // 3)
     chance.shuffle(parts)
-    for part in parts:
-        time.sleep(chance.uniform(0.1, 1.0))
-        kill_and_restart(site, part, chance.uniform(0, 0.6))
+    kill_all(parts, chance, 1.0, 0.6)
     site.bridge.wait_ready()
+    finish(workers)
     for worker in workers:
-        worker.stopping.set()
-    wait_until(lambda: not any(worker.is_alive() for worker in workers), 60,
-               "everything is acknowledged")
-    for worker in workers:
-        assert worker.fault is None
         check(site, worker)
 
 
