@@ -83,14 +83,14 @@ forbid protocol '^(sys/socket|sys/epoll|pthread|threads|sys/select|poll)\.h$' \
 # Foreign libraries stay in their modules.
 only plugin '^(mosquitto|mqtt_protocol|plugin/broker_api)' broker_api plugin events publish
 only plugin '^lmdb\.h$' store_lmdb
-only bridge '^microhttpd\.h$' http http_server.h http_request.h http_stream http_answer.c http_answer.h request respond
+only bridge '^microhttpd\.h$' http http_daemon http_server.h http_request.h http_stream http_answer.c http_answer.h request respond
 only bridge '^(mysql|mariadb)' db stmt stmt_bulk stmt_state migrate db_connection db_pool
 only bridge '^mosquitto' broker
 only bridge '^jwt\.h$' jwt
 only bridge '^zlib\.h$' gzip
 only bridge '^gnutls' tls_server
 only bridge '^openssl' tls_client
-only bridge '^event2?/' loop http broker
+only bridge '^event2?/' loop http_daemon broker
 
 # Inside the plugin: the broker's structs stop in the first layer, storage is at the bottom.
 layers plugin 'plugin|broker_api' \
