@@ -5,17 +5,14 @@
 #include "bridge/metrics/metric_link.h"
 
 #include "bridge/base/config.h"
+#include "bridge/metrics/metric_socket.h"
 #include "bridge/mqtt/broker.h"
 #include "bridge/mqtt/mqtt_packet.h"
-#include "bridge/mqtt/tls_client.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
 #include "protocol/topics.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -24,11 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define IN_BYTES ((size_t)512 * 1024) /* the longest packet that is read */
-#define SOCKET_BYTES (4 * 1024 * 1024)
 #define OUT_BYTES ((size_t)8 * 1024 * 1024)
 #define KEEPALIVE_S 10
 #define SILENCE_US (15 * INT64_C(1000000)) /* a peer that is gone: ping and its patience */
@@ -50,8 +45,7 @@ struct metric_link {
 	atomic_bool up;
 
 	/* The thread's. */
-	int fd;
-	struct ssl_st *tls; /* NULL: none */
+	struct metric_socket socket;
 	enum link_state state;
 	int64_t heard_us, asked_us, began_us;
 	char *in;
@@ -122,71 +116,6 @@ static bool broken(struct metric_link *l, const char *why)
 	return false;
 }
 
-static int connect_to(const char *address, int port)
-{
-	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-				       .ai_socktype = SOCK_STREAM};
-	const int one = 1, size = SOCKET_BYTES;
-	struct addrinfo *info;
-	char service[8];
-	int fd;
-
-	snprintf(service, sizeof(service), "%d", port);
-	if (getaddrinfo(address, service, &hints, &info) != 0)
-		return -1;
-	fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	}
-	if (fd >= 0 && connect(fd, info->ai_addr, info->ai_addrlen) != 0 &&
-	    errno != EINPROGRESS) {
-		close(fd);
-		fd = -1;
-	}
-	freeaddrinfo(info);
-	return fd;
-}
-
-/* False: TLS is wanted and cannot be had. */
-static bool begin_tls(struct metric_link *l)
-{
-	const struct config *config = l->config;
-	const struct tls_client files = {config->broker_tls_ca, config->broker_tls_cert,
-					 config->broker_tls_key, config->broker_host};
-	struct err e;
-
-	if (*config->broker_tls_ca == '\0')
-		return true;
-	l->tls = tls_client_new(&files, l->fd, &e);
-	return l->tls != NULL || broken(l, e.msg);
-}
-
-static ssize_t read_some(struct metric_link *l, void *out, size_t len)
-{
-	return l->tls != NULL ? tls_client_read(l->tls, out, len) : read(l->fd, out, len);
-}
-
-static ssize_t write_some(struct metric_link *l, const void *data, size_t len)
-{
-	return l->tls != NULL ? tls_client_write(l->tls, data, len)
-			      : send(l->fd, data, len, MSG_NOSIGNAL);
-}
-
-static bool wants_write(const struct metric_link *l)
-{
-	const bool more = l->sent < l->sending.len;
-
-	return l->tls != NULL ? tls_client_wants_write(l->tls, more) : more;
-}
-
-static const char *why_of(const struct metric_link *l)
-{
-	if (l->tls != NULL && *tls_client_why() != '\0')
-		return tls_client_why();
-	return strerrordesc_np(errno);
-}
-
 static void greet(struct metric_link *l)
 {
 	char id[48];
@@ -202,6 +131,7 @@ static void greet(struct metric_link *l)
 static bool open_socket(struct metric_link *l)
 {
 	char address[sizeof(l->address)];
+	struct err e;
 
 	pthread_mutex_lock(&l->lock);
 	memcpy(address, l->address, sizeof(address));
@@ -209,25 +139,20 @@ static bool open_socket(struct metric_link *l)
 	pthread_mutex_unlock(&l->lock);
 	if (address[0] == '\0')
 		return false;
-	l->fd = connect_to(address, (int)l->config->broker_port);
-	if (l->fd < 0)
-		return broken(l, "the broker cannot be reached");
+	if (metric_socket_open(&l->socket, l->config, address, &e) != ERR_OK)
+		return broken(l, e.msg);
 	l->state = LINK_OPENING;
 	l->began_us = l->heard_us = l->asked_us = clock_mono_us();
 	l->in_len = l->skip = l->sent = 0;
 	buf_reset(&l->sending);
 	greet(l);
-	return begin_tls(l);
+	return true;
 }
 
 static void close_socket(struct metric_link *l)
 {
 	atomic_store(&l->up, false);
-	tls_client_free(l->tls);
-	l->tls = NULL;
-	if (l->fd >= 0)
-		close(l->fd);
-	l->fd = -1;
+	metric_socket_close(&l->socket);
 }
 
 /* ---- what comes in ----------------------------------------------------------------------- */
@@ -335,13 +260,14 @@ static bool take_packets(struct metric_link *l)
 static bool receive(struct metric_link *l)
 {
 	static const struct timespec pause = {.tv_nsec = BUSY_PAUSE_NS};
-	ssize_t n = read_some(l, l->in + l->in_len, IN_BYTES - l->in_len);
+	ssize_t n = metric_socket_read(&l->socket, l->in + l->in_len, IN_BYTES - l->in_len);
 	size_t skipped;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n <= 0)
-		return broken(l, n == 0 ? "the broker closed it" : why_of(l));
+		return broken(l,
+			      n == 0 ? "the broker closed it" : metric_socket_why(&l->socket));
 	l->heard_us = clock_mono_us();
 	skipped = l->skip < (size_t)n ? l->skip : (size_t)n;
 	if (skipped > 0)
@@ -380,11 +306,12 @@ static bool transmit(struct metric_link *l)
 
 	fetch_queued(l);
 	while (l->sent < l->sending.len) {
-		n = write_some(l, l->sending.data + l->sent, l->sending.len - l->sent);
+		n = metric_socket_write(&l->socket, l->sending.data + l->sent,
+					l->sending.len - l->sent);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOTCONN))
 			return true;
 		if (n <= 0)
-			return broken(l, why_of(l));
+			return broken(l, metric_socket_why(&l->socket));
 		l->sent += (size_t)n;
 		l->asked_us = clock_mono_us();
 		fetch_queued(l);
@@ -435,13 +362,13 @@ static void serve(struct metric_link *l)
 
 	while (ok && !stopping(l)) {
 		struct pollfd fds[] = {
-			{.fd = l->fd,      .events = POLLIN},
-			{.fd = l->wake_fd, .events = POLLIN},
+			{.fd = l->socket.fd, .events = POLLIN},
+			{.fd = l->wake_fd,   .events = POLLIN},
 		};
 
-		const bool ahead = tls_client_has_pending(l->tls);
+		const bool ahead = metric_socket_has_pending(&l->socket);
 
-		if (wants_write(l))
+		if (metric_socket_wants_write(&l->socket, l->sent < l->sending.len))
 			fds[0].events |= POLLOUT;
 		if (poll(fds, ARRAY_LEN(fds), ahead ? 0 : 500) < 0 && errno != EINTR)
 			ok = broken(l, strerrordesc_np(errno));
@@ -506,7 +433,7 @@ struct metric_link *metric_link_new(const struct config *config,
 	}
 	l->config = config;
 	l->events = *events;
-	l->fd = -1;
+	l->socket = METRIC_SOCKET_CLOSED;
 	pthread_mutex_init(&l->lock, NULL);
 	buf_init(&l->sending, OUT_BYTES);
 	buf_init(&l->out, OUT_BYTES);
