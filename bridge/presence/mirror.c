@@ -28,6 +28,7 @@
 #include "bridge/workers/roster.h"
 #include "protocol/clock.h"
 #include "protocol/log.h"
+#include "protocol/presence_scan.h"
 #include "protocol/topics.h"
 
 #include <inttypes.h>
@@ -238,62 +239,85 @@ static void prove(struct mirror *m, const struct heartbeat *beat)
 
 /* ---- stream ------------------------------------------------------------------------------ */
 
-static void on_event(struct mirror *m, struct json_object *list, size_t i)
+static void hear_event(struct mirror *m, const struct presence *p)
 {
-	struct presence p;
-	struct jread r;
-	struct err e = {0};
-	enum follow_step step;
+	enum follow_step step = follow_event(&m->follow, p->pos);
 
-	jread_begin_at(&r, json_object_array_get_idx(list, i), &e, "events", i);
-	presence_read(&r, &p);
-	if (jread_end(&r) != ERR_OK) {
-		/* The next event's number will show the gap. */
-		log_warn("mirror", "event that cannot be read: %s", e.msg);
-		return;
-	}
-	step = follow_event(&m->follow, p.pos);
-	if (apply(m, &p)) {
-		renewal_presence(m->app->renewals, &p);
-		commands_presence(m->app, &p);
+	if (apply(m, p)) {
+		renewal_presence(m->app->renewals, p);
+		commands_presence(m->app, p);
 	} else {
 		step = FOLLOW_GAP;
 	}
 	if (step == FOLLOW_GAP)
-		on_gap(m, "events were missed", p.pos);
+		on_gap(m, "events were missed", p->pos);
 }
 
-static void note_lag(struct mirror *m, int64_t clock_us)
+static void read_event(struct mirror *m, struct json_object *list, size_t i)
+{
+	struct presence p;
+	struct jread r;
+	struct err e = {0};
+
+	jread_begin_at(&r, json_object_array_get_idx(list, i), &e, "events", i);
+	presence_read(&r, &p);
+	if (jread_end(&r) == ERR_OK)
+		hear_event(m, &p);
+	else /* The next event's number will show the gap. */
+		log_warn("mirror", "event that cannot be read: %s", e.msg);
+}
+
+static void note_lag(struct mirror *m, int64_t clock_us, int64_t now_us)
 {
 	if (clock_us > 0)
-		latency_add(&m->lag, lag_measure(&m->clock, clock_us, clock_mono_us()));
+		latency_add(&m->lag, lag_measure(&m->clock, clock_us, now_us));
 }
 
-static void on_presence(void *arg, const char *topic, const char *payload, size_t len)
+/* A batch of a form that the scan does not know, but for the events that it took. */
+static void read_batch(struct mirror *m, const char *payload, size_t len, size_t taken)
 {
-	struct mirror *m = arg;
 	struct err e = {0};
 	struct json_object *doc = jread_parse(payload, len, &e), *list;
 	struct jread r;
 
-	(void)topic;
 	if (doc != NULL) {
 		jread_begin(&r, doc, &e);
-		note_lag(m, jread_i64_or(&r, "clock_us", 0, 0, INT64_MAX));
+		note_lag(m, jread_i64_or(&r, "clock_us", 0, 0, INT64_MAX), clock_mono_us());
 		list = jread_array(&r, "events", 0, 10000);
-		for (size_t i = 0; list != NULL && i < json_object_array_length(list); i++)
-			on_event(m, list, i);
+		for (size_t i = taken; list != NULL && i < json_object_array_length(list); i++)
+			read_event(m, list, i);
 	}
 	if (e.code != ERR_OK)
 		log_warn("mirror", "batch that cannot be read: %s", e.msg);
 	json_object_put(doc);
 }
 
+static void on_presence(void *arg, const char *topic, const char *payload, size_t len)
+{
+	const int64_t now_us = clock_mono_us();
+	enum scanned scanned = SCANNED_ODD;
+	struct mirror *m = arg;
+	struct presence_scan s;
+	struct presence p;
+	size_t taken = 0;
+
+	(void)topic;
+	if (presence_scan_begin(&s, payload, len))
+		while ((scanned = presence_scan_next(&s, &p)) == SCANNED_EVENT) {
+			hear_event(m, &p);
+			taken++;
+		}
+	if (scanned == SCANNED_END)
+		note_lag(m, s.clock_us, now_us);
+	else
+		read_batch(m, payload, len, taken);
+}
+
 static void hear_heartbeat(struct mirror *m, const struct heartbeat *beat)
 {
 	on_check(m); /* a silence that has just ended was one all the same */
 	m->heard_us = clock_mono_us();
-	note_lag(m, beat->clock_us);
+	note_lag(m, beat->clock_us, m->heard_us);
 	if (follow_heartbeat(&m->follow, beat->pos) == FOLLOW_GAP)
 		on_gap(m, "does not fit the events heard", beat->pos);
 	else if (m->whole)

@@ -3,7 +3,7 @@
  * What is taken is written and read again as the same. */
 #include "bridge/presence/heartbeat.h"
 #include "bridge/workers/directory_entry.h"
-#include "protocol/presence.h"
+#include "protocol/presence_scan.h"
 #include "tests/fuzz/reread.h"
 
 static void check_id(const struct worker_id *id)
@@ -48,6 +48,35 @@ static void check_presence(struct json_object *doc)
 	json_object_put(doc);
 }
 
+/* What the quick reader takes of a batch, jread reads in the same way. */
+static void check_scan(const char *text, size_t len, struct json_object *doc)
+{
+	struct presence_scan s;
+	struct presence event, again;
+	struct json_object *list;
+	struct err e = {0};
+	struct jread r;
+	enum scanned scanned;
+	size_t n = 0;
+
+	if (!presence_scan_begin(&s, text, len))
+		return;
+	jread_begin(&r, doc, &e);
+	list = doc != NULL ? jread_array(&r, "events", 0, SIZE_MAX) : NULL;
+	while ((scanned = presence_scan_next(&s, &event)) == SCANNED_EVENT) {
+		check_id(&event.worker);
+		if (list == NULL) /* something behind it is wrong */
+			continue;
+		jread_begin_at(&r, json_object_array_get_idx(list, n), &e, "events", n);
+		presence_read(&r, &again);
+		must(jread_end(&r) == ERR_OK && same_event(&event, &again));
+		must(strcmp(event.detail, again.detail) == 0 &&
+		     strcmp(event.address, again.address) == 0);
+		n++;
+	}
+	must(scanned == SCANNED_ODD || (list != NULL && n == json_object_array_length(list)));
+}
+
 static void check_entry(struct json_object *doc)
 {
 	struct directory_entry entry, again;
@@ -82,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	(void)(heartbeat_parse(text, len, &beat, &e) == ERR_OK);
 	check_presence(doc);
 	check_entry(doc);
+	check_scan(text, len, doc);
 	json_object_put(doc);
 	return 0;
 }
