@@ -17,6 +17,9 @@
 #define BATCH_MAX 500
 #define RETRY_MS 500
 #define SUMS_EVERY_MS 60000
+/* A storm's rows go together: a transaction costs as much as a dozen rows. */
+#define STORM_ROWS 20 /* in a batch */
+#define GATHER_MS 250
 #define TEXTS 8
 
 struct queued {
@@ -30,7 +33,9 @@ struct audit {
 	struct queued *first, **last; /* waiting */
 	size_t seen, others;          /* of them, by kind */
 	struct queued *batch;         /* with the database thread */
-	struct timer *retry, *sums;
+	bool storm, gathering;        /* the last batch was one of many; the timer runs */
+	int64_t submitted_us;         /* when that was */
+	struct timer *retry, *sums;   /* retry: also when a storm's rows are gathered */
 	struct audit_limit limit;
 };
 
@@ -134,16 +139,32 @@ static void on_written(void *arg, struct err *e)
 	submit(a);
 }
 
+/* Rows about what somebody did are waited for, and never wait themselves. */
+static bool may_gather(const struct audit *a)
+{
+	return a->storm && a->others == 0 && a->seen < QUEUE_SEEN_MAX / 2 &&
+	       clock_mono_us() - a->submitted_us < GATHER_MS * 1000;
+}
+
 static void submit(struct audit *a)
 {
 	struct queued **end = &a->first;
+	size_t n = 0;
 
 	if (a->batch != NULL || a->first == NULL)
 		return;
-	for (size_t n = 0; n < BATCH_MAX && *end != NULL; n++) {
+	if (may_gather(a)) {
+		if (!a->gathering)
+			timer_once(a->retry, GATHER_MS);
+		a->gathering = true;
+		return;
+	}
+	for (; n < BATCH_MAX && *end != NULL; n++) {
 		--*count_of(a, *end);
 		end = &(*end)->next;
 	}
+	a->storm = n >= STORM_ROWS;
+	a->submitted_us = clock_mono_us();
 	a->batch = a->first;
 	a->first = *end;
 	*end = NULL;
@@ -154,7 +175,10 @@ static void submit(struct audit *a)
 
 static void on_retry(void *arg)
 {
-	submit(arg);
+	struct audit *a = arg;
+
+	a->gathering = false;
+	submit(a);
 }
 
 /* ---- the queue --------------------------------------------------------------------------- */
