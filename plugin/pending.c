@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
 #include "plugin/pending.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Of an empty set's table: one that grew from nothing for each commit would be hashed anew
@@ -44,37 +43,28 @@ void pending_init(struct pending_set *set)
 {
 	*set = (struct pending_set){0};
 	htab_init(&set->by_key, hash_pending);
-}
-
-static void free_all(struct pending_set *set)
-{
-	struct pending *p;
-
-	for (size_t pos = 0; (p = htab_next(&set->by_key, &pos)) != NULL;)
-		free(p);
+	region_init(&set->memory);
 }
 
 void pending_fini(struct pending_set *set)
 {
-	free_all(set);
+	region_fini(&set->memory);
 	htab_fini(&set->by_key);
 	pending_init(set);
 }
 
 void pending_clear(struct pending_set *set)
 {
-	struct htab table;
-
-	free_all(set);
-	table = set->by_key;
-	htab_clear(&table, KEPT_SLOTS);
-	*set = (struct pending_set){.by_key = table};
+	region_reset(&set->memory);
+	htab_clear(&set->by_key, KEPT_SLOTS);
+	memset(set->root, 0, sizeof(set->root));
+	set->bytes = 0;
 }
 
-struct pending *pending_new(const struct pending_key *k, const void *value, size_t value_len,
-			    bool deleted)
+struct pending *pending_new(struct pending_set *set, const struct pending_key *k,
+			    const void *value, size_t value_len, bool deleted)
 {
-	struct pending *p = malloc(sizeof(*p) + k->len + value_len);
+	struct pending *p = region_alloc(&set->memory, sizeof(*p) + k->len + value_len);
 
 	if (p == NULL)
 		return NULL;
@@ -87,6 +77,11 @@ struct pending *pending_new(const struct pending_key *k, const void *value, size
 	if (value_len > 0)
 		memcpy(p->bytes + k->len, value, value_len);
 	return p;
+}
+
+void pending_free(struct pending_set *set, struct pending *p)
+{
+	region_free(&set->memory, p, pending_bytes(p));
 }
 
 size_t pending_bytes(const struct pending *p)

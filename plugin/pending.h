@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "plugin/region.h"
 #include "plugin/store.h"
 #include "protocol/htab.h"
 
@@ -30,6 +31,7 @@ struct pending {
 struct pending_set {
 	struct htab by_key;
 	struct pending *root[STORE_DB_COUNT];
+	struct region memory;
 	size_t bytes; /* of memory that the records take */
 };
 
@@ -46,9 +48,12 @@ void pending_init(struct pending_set *set);
 void pending_fini(struct pending_set *set);  /* frees the records */
 void pending_clear(struct pending_set *set); /* the same, for use anew */
 
-/* A record in no set. NULL: out of memory. */
-struct pending *pending_new(const struct pending_key *k, const void *value, size_t value_len,
-			    bool deleted);
+/* A record that is not in the set yet, but can come into it alone. NULL: out of memory. */
+struct pending *pending_new(struct pending_set *set, const struct pending_key *k,
+			    const void *value, size_t value_len, bool deleted);
+
+/* One that is not in the set, or no more. */
+void pending_free(struct pending_set *set, struct pending *p);
 size_t pending_bytes(const struct pending *p);
 
 struct pending *pending_find(const struct pending_set *set, const struct pending_key *k);

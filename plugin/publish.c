@@ -15,6 +15,8 @@
 #define BATCH_MAX_EVENTS 500
 #define BATCH_MAX_BYTES (1024u * 1024)
 #define EVENT_MAX_BYTES 4096
+#define ENVELOPE_MAX_BYTES 1024
+#define BATCH_KEPT_BYTES ((size_t)16 * 1024)
 #define HEARTBEAT_US 500000
 #define PIECE_BYTES 4096 /* that Mosquitto 2.0.11 sends of a WebSocket's output in a turn */
 #define TURNS_SMALL 1    /* for a message that fits in a piece */
@@ -26,63 +28,94 @@
 #define RETAINED_WAIT_US 250000
 #define RETAINED_UNHEARD_US 1000000
 
-/* A batch of events, or a worker's retained message. */
-struct outgoing {
-	struct outgoing *next;
-	struct worker_id id; /* of a retained message */
-	void *payload;       /* the broker's malloc: it takes it over */
-	size_t len;          /* 0 removes the retained message (MQTT 3.1.1 section 3.3.1.3) */
-	int64_t since_us;
+/* A batch of events. */
+struct batch {
+	struct batch *next;
+	void *payload; /* the broker's malloc: it takes it over */
+	size_t len;
 };
 
-static void queue_init(struct outgoing_queue *q)
-{
-	*q = (struct outgoing_queue){.end = &q->first};
-}
+/* A worker's retained message, or its removal (MQTT 3.1.1 section 3.3.1.3). */
+struct retained {
+	struct retained *next;
+	int64_t since_us;
+	size_t id_len, len; /* len 0: removal */
+	char bytes[];       /* the worker's id, then the message */
+};
 
-static void queue_add(struct outgoing_queue *q, struct outgoing *r)
+/* ---- what waits ---- */
+
+static void add_batch(struct publish *p, struct batch *b)
 {
-	*q->end = r;
-	q->end = &r->next;
+	*p->batches_end = b;
+	p->batches_end = &b->next;
 }
 
 /* The oldest, which the caller frees; NULL if there is none. */
-static struct outgoing *queue_take(struct outgoing_queue *q)
+static struct batch *take_batch(struct publish *p)
 {
-	struct outgoing *r = q->first;
+	struct batch *b = p->batches;
 
-	if (r == NULL)
+	if (b == NULL)
 		return NULL;
-	q->first = r->next;
-	if (q->first == NULL)
-		q->end = &q->first;
-	return r;
+	p->batches = b->next;
+	if (p->batches == NULL)
+		p->batches_end = &p->batches;
+	return b;
 }
 
-static void queue_fini(struct outgoing_queue *q)
+static void add_retained(struct publish *p, const struct worker_id *id, const char *message,
+			 size_t len)
 {
-	struct outgoing *r;
+	size_t id_len = strlen(id->text);
+	struct retained *r = region_alloc(&p->waiting, sizeof(*r) + id_len + len);
 
-	while ((r = queue_take(q)) != NULL) {
-		mosquitto_free(r->payload);
-		free(r);
+	if (r == NULL) {
+		log_error("publish", "presence lost: out of memory");
+		return;
 	}
+	*r = (struct retained){.since_us = p->turn_us, .id_len = id_len, .len = len};
+	memcpy(r->bytes, id->text, id_len);
+	if (len > 0)
+		memcpy(r->bytes + id_len, message, len);
+	*p->retained_end = r;
+	p->retained_end = &r->next;
+}
+
+static void drop_first_retained(struct publish *p)
+{
+	struct retained *r = p->retained;
+
+	p->retained = r->next;
+	region_free(&p->waiting, r, sizeof(*r) + r->id_len + r->len);
+	if (p->retained != NULL)
+		return;
+	p->retained_end = &p->retained;
+	region_reset(&p->waiting);
 }
 
 void publish_open(struct publish *p, const char *node, const char *topic_root, bool retain)
 {
 	*p = (struct publish){.node = node, .topic_root = topic_root, .retain = retain};
-	buf_init(&p->batch, BATCH_MAX_BYTES);
-	queue_init(&p->batches);
-	queue_init(&p->retained);
+	buf_init(&p->batch, BATCH_MAX_BYTES + ENVELOPE_MAX_BYTES);
+	region_init(&p->waiting);
+	p->batches_end = &p->batches;
+	p->retained_end = &p->retained;
 }
 
 void publish_close(struct publish *p)
 {
-	queue_fini(&p->batches);
-	queue_fini(&p->retained);
+	struct batch *b;
+
+	while ((b = take_batch(p)) != NULL) {
+		mosquitto_free(b->payload);
+		free(b);
+	}
+	region_fini(&p->waiting);
 	buf_fini(&p->batch);
 }
+
+/* ---- to the broker ---- */
 
 /* A copy that the broker can take over. It must be the broker's own malloc: with
  * mosquitto_broker_publish_copy() Mosquitto 2.0 loses count of its memory. False: there is
@@ -155,116 +188,134 @@ int64_t publish_next_seq(struct publish *p)
 	return ++p->seq;
 }
 
-/* Without a worker it is a batch, else the worker's retained message. */
-static void queue(struct publish *p, const struct worker_id *id, const void *payload,
-		  size_t len)
+static void queue_batch(struct publish *p)
 {
-	struct outgoing *r = malloc(sizeof(*r));
+	struct batch *b = malloc(sizeof(*b));
 
-	if (r == NULL) {
+	if (b == NULL) {
 		log_error("publish", "presence lost: out of memory");
 		return;
 	}
-	*r = (struct outgoing){.len = len, .since_us = p->turn_us};
-	if (!copy_payload(payload, len, &r->payload)) {
-		free(r);
-		return;
-	}
-	if (id != NULL)
-		r->id = *id;
-	queue_add(id != NULL ? &p->retained : &p->batches, r);
+	*b = (struct batch){.len = p->batch.len};
+	if (copy_payload(p->batch.data, p->batch.len, &b->payload))
+		add_batch(p, b);
+	else
+		free(b);
 }
 
-/* Puts the envelope around the events and queues them. */
+static void open_batch(struct publish *p)
+{
+	jwrite_begin(&p->w, &p->batch);
+	jwrite_object(&p->w, NULL);
+	jwrite_str(&p->w, "node", p->node);
+	jwrite_i64(&p->w, "boot", p->boot);
+	jwrite_array(&p->w, "events");
+}
+
 static void close_batch(struct publish *p)
 {
-	struct buf out;
-	struct jwrite w;
-
-	if (p->batch_len == 0)
+	if (p->batch_len == 0) {
+		/* What a storm needed is not kept for ever. */
+		if (p->batch.cap > BATCH_KEPT_BYTES)
+			buf_fini(&p->batch);
 		return;
-	buf_init(&out, BATCH_MAX_BYTES + 1024);
-	jwrite_begin(&w, &out);
-	jwrite_object(&w, NULL);
-	jwrite_str(&w, "node", p->node);
-	jwrite_i64(&w, "boot", p->boot);
-	jwrite_i64(&w, "clock_us", clock_mono_us());
-	jwrite_array(&w, "events");
-	jwrite_raw(&w, NULL, p->batch.data, p->batch.len);
-	jwrite_array_end(&w);
-	jwrite_object_end(&w);
+	}
+	jwrite_array_end(&p->w);
+	jwrite_i64(&p->w, "clock_us", clock_mono_us());
+	jwrite_object_end(&p->w);
 	/* A batch that memory was too short for shows as a gap in seq, and bridges list anew.
 	 */
-	if (!out.failed && !p->batch.failed)
-		queue(p, NULL, out.data, out.len);
-	buf_fini(&out);
+	if (!p->batch.failed)
+		queue_batch(p);
 	buf_reset(&p->batch);
 	p->batch_len = 0;
 }
 
+/* The retained message is the event in the batch, without the address at its end. `from` and
+ * `to` are where that begins and where the address does. */
+static void retain_from_batch(struct publish *p, const struct presence *event, size_t from,
+			      size_t to)
+{
+	char before = p->batch.data[to];
+
+	p->batch.data[to] = '}';
+	add_retained(p, &event->worker, p->batch.data + from, to + 1 - from);
+	p->batch.data[to] = before;
+}
+
 void publish_presence(struct publish *p, const struct presence *event)
 {
-	struct jwrite w;
+	size_t from, to;
 
 	if (p->batch_len == BATCH_MAX_EVENTS ||
 	    p->batch.len + EVENT_MAX_BYTES + 1 > BATCH_MAX_BYTES)
 		close_batch(p);
-	if (p->batch_len++ > 0)
-		buf_add_char(&p->batch, ',');
-	jwrite_begin(&w, &p->batch);
-	jwrite_object(&w, NULL);
-	presence_write_fields(&w, event, p->node);
-	presence_write_address(&w, event);
-	jwrite_object_end(&w);
-	publish_retained(p, event);
+	if (p->batch_len++ == 0)
+		open_batch(p);
+	jwrite_object(&p->w, NULL);
+	from = p->batch.len - 1; /* its bracket */
+	presence_write_fields(&p->w, event, p->node);
+	to = p->batch.len;
+	presence_write_address(&p->w, event);
+	jwrite_object_end(&p->w);
+	if (p->batch.failed)
+		publish_retained(p, event);
+	else if (p->retain)
+		retain_from_batch(p, event, from, to);
 }
 
 void publish_retained(struct publish *p, const struct presence *event)
 {
+	char space[EVENT_MAX_BYTES + 1];
 	struct buf json;
 	struct jwrite w;
 
 	if (!p->retain)
 		return;
-	buf_init(&json, EVENT_MAX_BYTES);
+	buf_init_on(&json, space, sizeof(space));
 	jwrite_begin(&w, &json);
 	presence_write(&w, NULL, event, p->node);
 	if (!json.failed)
-		queue(p, &event->worker, json.data, json.len);
-	buf_fini(&json);
+		add_retained(p, &event->worker, json.data, json.len);
 }
 
 void publish_forget(struct publish *p, const struct worker_id *id)
 {
 	if (p->retain)
-		queue(p, id, NULL, 0);
+		add_retained(p, id, NULL, 0);
 }
 
 static void flush_batches(struct publish *p)
 {
-	struct outgoing *r;
+	struct batch *b;
 
-	while ((r = queue_take(&p->batches)) != NULL) {
+	while ((b = take_batch(p)) != NULL) {
 		stats_add(STAT_PRESENCE_BATCHES, 1);
-		hand_over(NULL, TOPIC_PRESENCE_BATCH, r->payload, r->len, 1, false, NULL);
-		free(r);
+		hand_over(NULL, TOPIC_PRESENCE_BATCH, b->payload, b->len, 1, false, NULL);
+		free(b);
 		want_turns(p, TURNS_SMALL);
 	}
+}
+
+static void send_retained(struct publish *p, const struct retained *r)
+{
+	struct worker_id id = {{0}};
+	char topic[TOPIC_MAX];
+	void *payload;
+
+	memcpy(id.text, r->bytes, r->id_len);
+	topic_of_worker(p->topic_root, &id, WORKER_TOPIC_PRESENCE, topic);
+	if (copy_payload(r->bytes + r->id_len, r->len, &payload))
+		hand_over(NULL, topic, payload, r->len, 1, true, NULL);
 }
 
 /* Up to `limit` of them, and all that have waited since before `late_us`. */
 static void flush_retained(struct publish *p, int limit, int64_t late_us)
 {
-	char topic[TOPIC_MAX];
-	struct outgoing *r;
-
-	for (int n = 0;
-	     p->retained.first != NULL && (n < limit || p->retained.first->since_us < late_us);
+	for (int n = 0; p->retained != NULL && (n < limit || p->retained->since_us < late_us);
 	     n++) {
-		r = queue_take(&p->retained);
-		topic_of_worker(p->topic_root, &r->id, WORKER_TOPIC_PRESENCE, topic);
-		hand_over(NULL, topic, r->payload, r->len, 1, true, NULL);
-		free(r);
+		send_retained(p, p->retained);
+		drop_first_retained(p);
 		want_turns(p, TURNS_SMALL);
 	}
 }
@@ -321,7 +372,7 @@ bool publish_flush(struct publish *p, int64_t now_us, bool logins)
 	more = p->turns_wanted > 0;
 	if (more)
 		p->turns_wanted = p->slow_websockets ? p->turns_wanted - 1 : 0;
-	return more || p->retained.first != NULL;
+	return more || p->retained != NULL;
 }
 
 void publish_to_session(struct publish *p, const char *client_id, bool websockets,

@@ -8,13 +8,11 @@
  */
 #pragma once
 
+#include "plugin/region.h"
 #include "protocol/buf.h"
 #include "protocol/digest.h"
+#include "protocol/jwrite.h"
 #include "protocol/presence.h"
-
-struct outgoing_queue {
-	struct outgoing *first, **end;
-};
 
 struct publish {
 	const char *node, *topic_root;
@@ -25,11 +23,13 @@ struct publish {
 	bool retain;          /* option retain_presence */
 	bool heard;           /* somebody has subscribed to retained events since the start */
 	bool slow_websockets; /* Mosquitto 2.0: output waits for turns of the loop */
-	struct buf batch;     /* events of this turn, without the brackets */
+	struct buf batch;     /* events of this turn */
+	struct jwrite w;      /* writes them */
 	int batch_len;
-	struct outgoing_queue batches;  /* of this turn, full */
-	struct outgoing_queue retained; /* oldest first */
-	int64_t turn_us;                /* when this turn began */
+	struct batch *batches, **batches_end;      /* of this turn, full */
+	struct retained *retained, **retained_end; /* messages that wait, oldest first */
+	struct region waiting;                     /* where they lie */
+	int64_t turn_us;                           /* when this turn began */
 	int64_t next_heartbeat_us;
 	int64_t turns_wanted; /* turns of the loop that output still needs */
 };

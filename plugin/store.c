@@ -10,7 +10,6 @@
 #include "plugin/stats.h"
 #include "protocol/clock.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Memory for what waits for a disk that refuses, and the share of it that each database may
@@ -25,6 +24,8 @@ static const unsigned char share_percent[STORE_DB_COUNT] = {
  * when much changes, commits hold more and come less often, but once a second. */
 #define COMMIT_SHARE 8
 #define COMMIT_PAUSE_MAX_US 1000000
+
+#define TURN_KEPT_BYTES ((size_t)16 * 1024)
 
 bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
 	       struct slice *value)
@@ -86,22 +87,22 @@ enum err_code store_add(struct store *s, const struct pending_key *k, const void
 			size_t value_len, bool deleted, struct err *e)
 {
 	struct pending *old = pending_find(&s->fresh, k);
-	struct pending *p = pending_new(k, value, value_len, deleted);
+	struct pending *p = pending_new(&s->fresh, k, value, value_len, deleted);
 
 	if (p == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	if (!has_room(s, k->db, p, old)) {
-		free(p);
+		pending_free(&s->fresh, p);
 		return err_set(e, ERR_STORE_UNAVAILABLE, NULL);
 	}
 	if (old != NULL) {
 		unqueue_unwritten(s, old);
 		pending_remove(&s->fresh, old);
-		free(old);
+		pending_free(&s->fresh, old);
 	}
 	/* Cannot fail where there was one: a table does not grow for its place. */
 	if (!pending_add(&s->fresh, p)) {
-		free(p);
+		pending_free(&s->fresh, p);
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
 	}
 	p->lsn = ++s->lsn;
@@ -133,8 +134,12 @@ static void write_journal(struct store *s)
 {
 	struct err e = {0};
 
-	if (s->unwritten == NULL)
+	if (s->unwritten == NULL) {
+		/* What a storm needed is not kept for ever. */
+		if (s->turn.cap > TURN_KEPT_BYTES)
+			buf_fini(&s->turn);
 		return;
+	}
 	buf_reset(&s->turn);
 	for (const struct pending *p = s->unwritten; p != NULL; p = p->next_unwritten)
 		journal_encode(&s->turn,

@@ -100,7 +100,7 @@ layers plugin 'plugin|broker_api' \
 	'conn|connset[a-z_]*|session|session_token|hibernate|directory|proof' \
 	'object|publish|gather' \
 	'store[a-z_]*|journal|pending|mark' \
-	'options|codec|disk|wake|own_files|expiry|slab|numtab|swap|histogram|stats|limits'
+	'options|codec|disk|wake|own_files|expiry|slab|region|numtab|swap|histogram|stats|limits'
 
 # Inside the bridge: a request goes down these lines, and its answer comes back by return.
 layers bridge 'app|http|http_stream|router|routes' \

@@ -45,7 +45,7 @@ static void put(uint32_t i, uint64_t lsn, const char *value)
 {
 	char key[32];
 	struct pending_key k = pending_key(STORE_OBJECTS, key, key_of(i, key));
-	struct pending *p = pending_new(&k, value, strlen(value), value[0] == '\0');
+	struct pending *p = pending_new(&set, &k, value, strlen(value), value[0] == '\0');
 
 	assert_non_null(p);
 	p->lsn = lsn;

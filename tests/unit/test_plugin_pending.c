@@ -60,9 +60,9 @@ static void change(struct pending_set *set, enum store_db db, int n)
 	assert_int_equal(p != NULL, present[db][n]);
 	if (p != NULL) {
 		pending_remove(set, p);
-		free(p);
+		pending_free(set, p);
 	} else {
-		p = pending_new(&k, "value", 5, false);
+		p = pending_new(set, &k, "value", 5, false);
 		assert_non_null(p);
 		assert_true(pending_add(set, p));
 	}
@@ -104,7 +104,7 @@ static void order_of_arrival_does_not_unbalance_it(void **state)
 
 		snprintf(text, sizeof(text), "%06d", i);
 		k = pending_key(STORE_OBJECTS, text, strlen(text));
-		p = pending_new(&k, NULL, 0, true);
+		p = pending_new(&set, &k, NULL, 0, true);
 		assert_true(p != NULL && pending_add(&set, p));
 	}
 	assert_in_range(depth_of(set.root[STORE_OBJECTS]), 15, 60);
@@ -120,12 +120,12 @@ static void memory_is_counted(void **state)
 	(void)state;
 	pending_init(&set);
 	assert_int_equal(set.bytes, 0);
-	p = pending_new(&k, "12345", 5, false);
+	p = pending_new(&set, &k, "12345", 5, false);
 	assert_true(pending_add(&set, p));
 	assert_true(set.bytes > 6);
 	pending_remove(&set, p);
 	assert_int_equal(set.bytes, 0);
-	free(p);
+	pending_free(&set, p);
 	pending_fini(&set);
 }
 
