@@ -141,7 +141,7 @@ enum err_code plugin_start(struct plugin *p, void (*kick)(const char *client_id)
 void plugin_tick(struct plugin *p)
 {
 	int64_t now_us = clock_mono_us();
-	bool more, later;
+	bool more, later, storm;
 
 	/* Disarm first: what the store thread finishes from here on arms it again. */
 	wake_turn_begins(now_us);
@@ -151,11 +151,14 @@ void plugin_tick(struct plugin *p)
 	more |= control_tick(&p->control, now_us);
 	audit_tick(&p->audit, now_us);
 	later = gather_tick(&p->gather, now_us);
-	store_flush(p->store, p->control.waiting != NULL);
 	if (p->logins > 0)
 		p->last_login_us = now_us;
 	p->logins = 0;
-	more |= publish_flush(&p->publish, now_us, now_us - p->last_login_us < LOGIN_STORM_US);
+	storm = now_us - p->last_login_us < LOGIN_STORM_US;
+	store_flush(p->store, p->control.waiting != NULL ? STORE_URGENT
+			      : storm                    ? STORE_STORM
+							 : STORE_CALM);
+	more |= publish_flush(&p->publish, now_us, storm);
 	wake_turn_ends(more, later);
 	stats_observe_us(STAT_TICK_DURATION, clock_mono_us() - now_us);
 }

@@ -25,6 +25,10 @@ static const unsigned char share_percent[STORE_DB_COUNT] = {
 #define COMMIT_SHARE 8
 #define COMMIT_PAUSE_MAX_US 1000000
 
+/* The same while workers log in: a commit also moves the pages of LMDB that logins read, and
+ * each is a fault and a miss for the broker anew. */
+#define COMMIT_PAUSE_STORM_US 500000
+
 #define TURN_KEPT_BYTES ((size_t)16 * 1024)
 
 bool store_get(struct store *s, enum store_db db, const void *key, size_t len,
@@ -194,7 +198,7 @@ static void hand_over(struct store *s)
 			    s->health.unjournaled <= s->durable);
 }
 
-static bool commit_is_due(const struct store *s, int64_t now_us)
+static bool commit_is_due(const struct store *s, enum store_pace pace, int64_t now_us)
 {
 	int64_t pause_us = s->commit_us * COMMIT_SHARE;
 
@@ -202,10 +206,12 @@ static bool commit_is_due(const struct store *s, int64_t now_us)
 		pause_us = COMMIT_PAUSE_MAX_US;
 	if (pause_us < s->flush_interval_us)
 		pause_us = s->flush_interval_us;
-	return now_us - s->last_handover_us >= pause_us;
+	if (pace == STORE_STORM && pause_us < COMMIT_PAUSE_STORM_US)
+		pause_us = COMMIT_PAUSE_STORM_US;
+	return pace == STORE_URGENT || now_us - s->last_handover_us >= pause_us;
 }
 
-void store_flush(struct store *s, bool urgent)
+void store_flush(struct store *s, enum store_pace pace)
 {
 	int64_t now_us = clock_mono_us();
 
@@ -214,7 +220,7 @@ void store_flush(struct store *s, bool urgent)
 	if (store_health_probe(s, now_us))
 		probe_journal(s);
 	store_health_watch(s, now_us);
-	if (!s->thread_busy && s->fresh.by_key.len > 0 && (urgent || commit_is_due(s, now_us)))
+	if (!s->thread_busy && s->fresh.by_key.len > 0 && commit_is_due(s, pace, now_us))
 		hand_over(s);
 }
 

@@ -65,9 +65,16 @@ bool store_page(struct store *s, enum store_db db, const char *after, size_t lim
 /* Once per turn of the broker's loop, first: takes note of what has become durable. */
 void store_collect(struct store *s);
 
+/* How soon a commit should begin. */
+enum store_pace {
+	STORE_CALM,   /* when it is due */
+	STORE_STORM,  /* workers log in: it would take from the broker what they need */
+	STORE_URGENT, /* somebody waits for it */
+};
+
 /* Once per turn of the broker's loop, after all puts. Commits begin flush_interval_ms apart, or
- * at once when somebody waits for one (urgent). */
-void store_flush(struct store *s, bool urgent);
+ * at once when somebody waits for one. */
+void store_flush(struct store *s, enum store_pace pace);
 
 /* Number of the last record put, and of the last one that is durable. What was put up to
  * store_lsn() is durable once store_durable() has reached it. */

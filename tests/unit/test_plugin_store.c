@@ -9,7 +9,7 @@ static void what_is_put_is_seen_at_once_and_in_every_phase(void **state)
 	(void)state;
 	put("a", "1");
 	assert_holds("a", "1"); /* waiting */
-	store_flush(store, true);
+	store_flush(store, STORE_URGENT);
 	assert_holds("a", "1"); /* on its way */
 	put("a", "2");
 	assert_holds("a", "2"); /* newer than what is on its way */
@@ -30,7 +30,7 @@ static void deleted_record_is_gone_at_once_and_in_every_phase(void **state)
 	sync_store();
 	delete ("a");
 	assert_holds("a", NULL);
-	store_flush(store, true);
+	store_flush(store, STORE_URGENT);
 	assert_holds("a", NULL);
 	wait_durable(store_lsn(store));
 	assert_holds("a", NULL);
@@ -62,7 +62,7 @@ static void durable_reaches_what_was_put_before_it_was_asked(void **state)
 	put("a", "1");
 	lsn = store_lsn(store);
 	assert_true(store_durable(store) < lsn);
-	store_flush(store, true);
+	store_flush(store, STORE_URGENT);
 	put("b", "1");
 	wait_durable(lsn);
 	sync_store();
@@ -150,7 +150,7 @@ static void pages_merge_what_waits_with_what_is_stored(void **state)
 	sync_store();
 	put("c", "new");
 	delete ("e");
-	store_flush(store, true); /* these two are on their way, or there */
+	store_flush(store, STORE_URGENT); /* these two are on their way, or there */
 	put("a", "1");
 	put("d", "4");
 	put("fa", "7");
@@ -258,12 +258,12 @@ static void crash_after_a_flush_loses_nothing(void **state)
 	store_close(store);
 	reopen(NEVER_MS);
 	put("first", "1");
-	store_flush(store, false); /* to the thread: the interval has not begun yet */
+	store_flush(store, STORE_CALM); /* to the thread: the interval has not begun yet */
 	put("a", "1");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	put("a", "2");
 	delete ("gone");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	lsn = store_lsn(store);
 	crash();
 	assert_holds("first", "1");
@@ -277,7 +277,7 @@ static void crash_before_a_flush_loses_the_turn_alone(void **state)
 {
 	(void)state;
 	put("a", "1");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	put("a", "2");
 	crash();
 	assert_holds("a", "1");
@@ -287,10 +287,10 @@ static void second_crash_in_a_row_loses_nothing_either(void **state)
 {
 	(void)state;
 	put("a", "1");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	crash();
 	put("b", "2");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	crash();
 	assert_holds("a", "1");
 	assert_holds("b", "2");
@@ -304,7 +304,7 @@ static void numbers_go_on_after_a_crash(void **state)
 
 		snprintf(value, sizeof(value), "%d", i);
 		put("a", value);
-		store_flush(store, i % 2 == 0);
+		store_flush(store, (enum store_pace)(i % 3));
 		crash();
 		assert_holds("a", value);
 	}
@@ -320,17 +320,17 @@ static void stale_start_of_a_journal_does_not_undo_what_is_newer(void **state)
 	store_close(store);
 	reopen(NEVER_MS);
 	put("x", "first");
-	store_flush(store, false); /* into LMDB, with journal.0; journal.1 is next */
+	store_flush(store, STORE_CALM); /* into LMDB, with journal.0; journal.1 is next */
 	sync_store();
 	put("a", "old");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	snprintf(path, sizeof(path), "%s/journal.1", dir);
 	fd = open(path, O_RDONLY);
 	n = read(fd, old, sizeof(old));
 	close(fd);
 	assert_true(n > 0);
 	put("a", "new");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	/* The record of "old" stands in the other file once more, behind the newer one. */
 	snprintf(path, sizeof(path), "%s/journal.0", dir);
 	fd = open(path, O_WRONLY | O_APPEND);

@@ -107,7 +107,7 @@ static inline void wait_durable(uint64_t lsn)
 
 	while (store_durable(store) < lsn && clock_mono_us() < until) {
 		store_collect(store);
-		store_flush(store, true);
+		store_flush(store, STORE_URGENT);
 	}
 	assert_true(store_durable(store) >= lsn);
 }

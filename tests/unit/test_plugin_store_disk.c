@@ -23,7 +23,7 @@ static void flush_until(bool healthy)
 
 	while (store_healthy(store) != healthy && clock_mono_us() < until) {
 		store_collect(store);
-		store_flush(store, true);
+		store_flush(store, STORE_URGENT);
 	}
 	assert_int_equal(store_healthy(store), healthy);
 }
@@ -68,10 +68,10 @@ static void journal_that_refused_is_tried_again_though_nothing_is_put(void **sta
 	store_close(store);
 	reopen(NEVER_MS);
 	put("first", "1");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	limit_file_size(128 * 1024);
 	put("big", big);
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	assert_false(store_healthy(store));
 	/* All becomes durable, and the journal would still refuse. */
 	limit_file_size(0);
@@ -95,7 +95,7 @@ static void storage_at_its_ceiling_says_so_and_goes_on_when_it_is_raised(void **
 		snprintf(key, sizeof(key), "%04d", i);
 		put(key, big);
 		if (i % 50 == 0)
-			store_flush(store, true);
+			store_flush(store, STORE_URGENT);
 	}
 	flush_until(false);
 	store_status(store, &status);
@@ -171,7 +171,7 @@ static void crash_alone_lets_nothing_be_missing(void **state)
 	assert_false(store_may_lack(store));
 	begin_store();
 	put("a", "1");
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	crash();
 	assert_false(store_may_lack(store));
 	store_close(store);
@@ -188,7 +188,7 @@ static void crash_on_a_full_disk_may_have_lost_something(void **state)
 	begin_store();
 	limit_file_size(128 * 1024);
 	put("big", big);
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	limit_file_size(0);
 	crash();
 	assert_true(store_may_lack(store));
@@ -209,7 +209,7 @@ static void full_disk_that_is_over_lets_nothing_be_missing(void **state)
 	begin_store();
 	limit_file_size(128 * 1024);
 	put("big", big);
-	store_flush(store, false);
+	store_flush(store, STORE_CALM);
 	limit_file_size(0);
 	wait_durable(store_lsn(store));
 	flush_until(true);
