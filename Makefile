@@ -218,7 +218,8 @@ asan: deps-test
 .PHONY: tsan
 tsan: deps-test all
 	$(MAKE) --no-print-directory FLAVOUR=tsan unit bridge
-	ROLLCALL_TEST_BRIDGE=build/tsan/rollcall-bridge ROLLCALL_TEST_SLOWNESS=4 \
+	TSAN_OPTIONS="suppressions=$(CURDIR)/tests/support/tsan.supp" \
+		ROLLCALL_TEST_BRIDGE=build/tsan/rollcall-bridge ROLLCALL_TEST_SLOWNESS=4 \
 		PYTHON=$(PYTHON) tests/integration/run.sh $(PYTEST_ARGS)
 
 ## valgrind: integration tests with broker, plugin and bridge under valgrind; fails on any leak
