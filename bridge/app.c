@@ -192,6 +192,7 @@ static void stop_jobs(struct app *app)
 	scheduler_stop(app->scheduler);
 	metrics_stop(app->metrics);
 	broker_stop(app->broker); /* whoever waits for an answer of the plugin is told now */
+	commands_close(app->commands);
 	pwhash_close(app->pwhash);
 	db_pool_close(app->db);
 }

@@ -174,6 +174,15 @@ void command_id_floor(int64_t unix_ms, struct command_id *out)
 	out->text[COMMAND_ID_LEN] = '\0';
 }
 
+int64_t command_id_ms(const struct command_id *id)
+{
+	int64_t ms = 0;
+
+	for (int i = 4; i < 14; i++)
+		ms = ms << 5 | (strchr(crockford, id->text[i]) - crockford);
+	return ms;
+}
+
 void batch_id_generate(int64_t unix_ms, struct batch_id *out)
 {
 	ulid_generate("bat_", unix_ms, out->text);

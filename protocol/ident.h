@@ -74,6 +74,9 @@ void renewal_id_of(const struct token_hash *hash, char out[RENEWAL_ID_LEN + 1]);
 void command_id_generate(int64_t unix_ms, struct command_id *out);
 bool command_id_parse(const char *text, size_t len, struct command_id *out);
 
+/* When it was made, Unix milliseconds: an id begins with that. */
+int64_t command_id_ms(const struct command_id *id);
+
 /* The same with "bat_". */
 void batch_id_generate(int64_t unix_ms, struct batch_id *out);
 bool batch_id_parse(const char *text, size_t len, struct batch_id *out);

@@ -12,6 +12,7 @@
 #include "bridge/commands/command_news.h"
 #include "bridge/commands/command_results.h"
 #include "bridge/commands/command_send.h"
+#include "bridge/commands/command_writer.h"
 #include "bridge/commands/engine_desired.h"
 #include "bridge/commands/engine_reconcile.h"
 #include "bridge/db/db.h"
@@ -24,6 +25,9 @@
 
 struct commands {
 	struct app *app;
+	/* Orders, and proofs of what became of them: apart, so that two groups are under way at
+	 * once, and nothing that is known of a command is written out of order. */
+	struct command_writer *orders, *proofs;
 	struct command_results *results;
 	struct command_watches *watches;
 	struct command_expiry *expiry;
@@ -42,8 +46,8 @@ struct issue {
 	struct command_standing standing;
 	struct err refused; /* it is only looked for */
 	struct err failure; /* why it was not delivered */
-	int64_t generation; /* the session that it reached */
 	bool deliver;       /* to be sent now */
+	struct command_write write;
 	command_issued_f issued;
 	void *arg;
 	char *texts[COMMAND_ROW_TEXTS]; /* copies of the row's */
@@ -130,11 +134,19 @@ static enum err_code record_undelivered(struct db *db, void *arg, struct err *e)
 
 static enum err_code record(struct db *db, void *arg, struct err *e)
 {
-	struct issue *i = arg;
+	return db_transaction(db, record_undelivered, arg, e);
+}
 
-	if (i->failure.code == ERR_OK)
-		return store_command_sent(db, &i->row, i->generation, &i->standing, e);
-	return db_transaction(db, record_undelivered, i, e);
+static void write(struct issue *i, enum command_write_kind kind, db_done_f done, bool may_wait)
+{
+	i->write.kind = kind;
+	i->write.row = &i->row;
+	i->write.standing = &i->standing;
+	i->write.done = done;
+	i->write.arg = i;
+	command_writer_put(kind == COMMAND_WRITE_ADD ? i->commands->orders
+						     : i->commands->proofs,
+			   &i->write, may_wait);
 }
 
 static void on_delivered(void *arg, struct json_object *data, struct err *e)
@@ -142,7 +154,11 @@ static void on_delivered(void *arg, struct json_object *data, struct err *e)
 	struct issue *i = arg;
 
 	if (data != NULL) {
-		i->generation = command_generation(data);
+		/* Whoever waits for the end will hear of that first. */
+		i->write.generation = command_generation(data);
+		write(i, COMMAND_WRITE_SENT, on_recorded,
+		      command_watch_is_on(i->commands->watches, &i->row.id));
+		return;
 	} else if (i->row.queue) {
 		/* It is kept, and tried again. */
 		e->code = ERR_OK;
@@ -239,7 +255,12 @@ void command_issue(struct commands *c, const struct command_row *row, const stru
 	if (i->row.expires_ms == 0)
 		i->row.expires_ms = i->row.created_ms + COMMAND_TTL_S * 1000;
 	look_at_worker(i);
-	db_submit(c->app->db, add, on_added, i);
+	if (row->key == NULL && !row->queue && i->refused.code == ERR_OK) {
+		i->standing = standing_of_new(&i->row);
+		write(i, COMMAND_WRITE_ADD, on_added, false);
+	} else {
+		db_submit(c->app->db, add, on_added, i);
+	}
 }
 
 /* ---- taking back, looking ---------------------------------------------------------------- */
@@ -355,6 +376,12 @@ void commands_receive(struct app *app, const struct worker_id *id, const char *p
 	command_results_receive(app->commands->results, id, payload, len);
 }
 
+void commands_close(struct commands *c)
+{
+	command_writer_flush(c->orders);
+	command_writer_flush(c->proofs);
+}
+
 void commands_presence(struct app *app, const struct presence *p)
 {
 	command_kept_presence(app->commands->kept, p);
@@ -371,15 +398,18 @@ struct commands *commands_new(struct app *app, struct err *e)
 	}
 	c->app = app;
 	c->watches = command_watches_new(app->loop, e);
-	c->results = command_results_new(app, e);
+	c->orders = command_writer_new(app, e);
+	c->proofs = command_writer_new(app, e);
+	c->results = c->proofs != NULL ? command_results_new(app, c->proofs, e) : NULL;
 	c->expiry = command_expiry_new(app, e);
 	c->kept = command_kept_new(app, e);
 	c->batches = command_batches_new(app, e);
 	c->news = command_news_new(app, &reader, e);
 	c->desired = engine_desired_new(app, e);
 	c->reconcile = engine_reconcile_new(app, e);
-	if (c->watches != NULL && c->results != NULL && c->expiry != NULL && c->kept != NULL &&
-	    c->batches != NULL && c->news != NULL && c->desired != NULL && c->reconcile != NULL)
+	if (c->watches != NULL && c->orders != NULL && c->results != NULL &&
+	    c->expiry != NULL && c->kept != NULL && c->batches != NULL && c->news != NULL &&
+	    c->desired != NULL && c->reconcile != NULL)
 		return c;
 	commands_free(c);
 	return NULL;
@@ -391,6 +421,8 @@ void commands_free(struct commands *c)
 		return;
 	command_watches_free(c->watches);
 	command_results_free(c->results);
+	command_writer_free(c->orders);
+	command_writer_free(c->proofs);
 	command_expiry_free(c->expiry);
 	command_kept_free(c->kept);
 	command_batches_free(c->batches);

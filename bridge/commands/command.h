@@ -16,6 +16,9 @@ struct presence;
 struct commands *commands_new(struct app *app, struct err *e) MUST_CHECK;
 void commands_free(struct commands *c); /* NULL is fine */
 
+/* Has what waits to be written go to the database, which is about to be closed. */
+void commands_close(struct commands *c);
+
 /* Who wants to hear of what commands come to, once that is committed. */
 struct command_watcher {
 	void (*stands)(void *arg, const struct worker_id *worker, const struct command_id *id,

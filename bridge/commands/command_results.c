@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* One job at a time takes what has gathered while the last one ran. What finds no room is not
- * acknowledged, so the worker repeats it; a repeated result changes nothing and is acknowledged
- * again. */
+/* What finds no room is not acknowledged, so the worker repeats it; a repeated result changes
+ * nothing and is acknowledged again. */
 #include "bridge/commands/command_results.h"
 
 #include "bridge/app.h"
@@ -9,7 +8,7 @@
 #include "bridge/base/tally.h"
 #include "bridge/commands/command.h"
 #include "bridge/commands/command_figures.h"
-#include "bridge/db/db.h"
+#include "bridge/commands/command_writer.h"
 #include "bridge/mqtt/control.h"
 #include "protocol/htab.h"
 #include "protocol/jwrite.h"
@@ -21,7 +20,6 @@
 
 #define QUEUE_RESULTS 10000
 #define QUEUE_BYTES ((size_t)32 * 1024 * 1024)
-#define BATCH_RESULTS 200
 #define RETRY_MS 200
 #define ACK_BYTES ((size_t)64 * 1024)
 /* Workers share these shares by the hash of their id: a flood of one leaves room for others. */
@@ -29,6 +27,8 @@
 #define SHARE_RESULTS (QUEUE_RESULTS / 10)
 
 struct item {
+	struct command_results *results;
+	struct command_write write;
 	struct command_result result;
 	struct command_standing standing;
 	size_t size;
@@ -37,15 +37,12 @@ struct item {
 
 struct command_results {
 	struct app *app;
-	struct item *first, **last; /* waiting */
-	struct item *batch;         /* with the database thread */
-	size_t len, bytes;          /* waiting or with it */
+	struct command_writer *writer;
+	struct item *first, **last; /* those that wait for the database to come back */
+	size_t len, bytes;          /* waiting or being written */
 	unsigned short shares[SHARES];
-	bool one_by_one; /* the batch has one that the database will not have */
 	struct timer *retry;
 };
-
-static void submit(struct command_results *r);
 
 /* ---- acknowledgements -------------------------------------------------------------------- */
 
@@ -128,86 +125,54 @@ static void drop(struct command_results *r, struct item *item)
 	item_free(item);
 }
 
-static enum err_code write_batch(struct db *db, void *arg, struct err *e)
+static void wait_for_database(struct command_results *r, struct item *item)
 {
-	struct command_results *r = arg;
-
-	for (struct item *i = r->batch; i != NULL; i = i->next)
-		if (store_command_result(db, &i->result, &i->standing, e) != ERR_OK)
-			return e->code;
-	return ERR_OK;
-}
-
-static enum err_code work(struct db *db, void *arg, struct err *e)
-{
-	return db_transaction(db, write_batch, arg, e);
-}
-
-static void put_back(struct command_results *r)
-{
-	struct item **end = &r->batch;
-
-	while (*end != NULL)
-		end = &(*end)->next;
-	*end = r->first;
-	if (r->first == NULL)
-		r->last = end;
-	r->first = r->batch;
-	r->batch = NULL;
+	item->next = NULL;
+	*r->last = item;
+	r->last = &item->next;
+	timer_once(r->retry, RETRY_MS);
 }
 
 static void on_written(void *arg, struct err *e)
 {
-	struct command_results *r = arg;
-	struct item *item;
+	struct item *item = arg;
+	struct command_results *r = item->results;
 
 	if (e->code == ERR_DATABASE_UNAVAILABLE || e->code == ERR_OUT_OF_MEMORY) {
-		put_back(r);
-		timer_once(r->retry, RETRY_MS);
+		wait_for_database(r, item);
 		return;
 	}
-	if (e->code != ERR_OK && r->batch->next != NULL) {
-		/* One of them is to blame; alone it blames no other. */
-		put_back(r);
-		r->one_by_one = true;
-		submit(r);
-		return;
-	}
-	if (e->code != ERR_OK) {
+	if (e->code == ERR_OK) {
+		answer(r, item);
+	} else {
 		log_error("command", "command=%s result cannot be stored: %s",
-			  r->batch->result.command.text, e->msg);
+			  item->result.command.text, e->msg);
 		tally_add(TALLY_RESULTS_DROPPED);
 	}
-	while ((item = r->batch) != NULL) {
-		r->batch = item->next;
-		if (e->code == ERR_OK)
-			answer(r, item);
-		drop(r, item);
-	}
-	submit(r);
+	drop(r, item);
 }
 
-static void submit(struct command_results *r)
+static void write(struct command_results *r, struct item *item)
 {
-	struct item **end = &r->first;
-
-	if (r->batch != NULL || r->first == NULL)
-		return;
-	for (size_t n = 0; *end != NULL && n < (r->one_by_one ? 1 : BATCH_RESULTS); n++)
-		end = &(*end)->next;
-	r->batch = r->first;
-	r->first = *end;
-	*end = NULL;
-	if (r->first == NULL) {
-		r->last = &r->first;
-		r->one_by_one = false;
-	}
-	db_submit(r->app->db, work, on_written, r);
+	item->write = (struct command_write){.kind = COMMAND_WRITE_RESULT,
+					     .result = &item->result,
+					     .standing = &item->standing,
+					     .done = on_written,
+					     .arg = item};
+	command_writer_put(r->writer, &item->write, false);
 }
 
 static void on_retry(void *arg)
 {
-	submit(arg);
+	struct command_results *r = arg;
+	struct item *item = r->first, *next;
+
+	r->first = NULL;
+	r->last = &r->first;
+	for (; item != NULL; item = next) {
+		next = item->next;
+		write(r, item);
+	}
 }
 
 /* ---- from the inbox ---------------------------------------------------------------------- */
@@ -225,9 +190,10 @@ static void enqueue(struct command_results *r, struct item *item)
 	++*share;
 	r->len++;
 	r->bytes += item->size;
-	*r->last = item;
-	r->last = &item->next;
-	submit(r);
+	if (r->first != NULL)
+		wait_for_database(r, item); /* behind those that came before it */
+	else
+		write(r, item);
 }
 
 void command_results_receive(struct command_results *r, const struct worker_id *id,
@@ -240,6 +206,7 @@ void command_results_receive(struct command_results *r, const struct worker_id *
 		tally_add(TALLY_RESULTS_DROPPED);
 		return;
 	}
+	item->results = r;
 	item->size = sizeof(*item) + len;
 	if (command_result_parse(id, payload, len, &item->result, &e) == ERR_OK) {
 		enqueue(r, item);
@@ -251,12 +218,14 @@ void command_results_receive(struct command_results *r, const struct worker_id *
 	item_free(item);
 }
 
-struct command_results *command_results_new(struct app *app, struct err *e)
+struct command_results *command_results_new(struct app *app, struct command_writer *writer,
+					    struct err *e)
 {
 	struct command_results *r = calloc(1, sizeof(*r));
 
 	if (r != NULL) {
 		r->app = app;
+		r->writer = writer;
 		r->last = &r->first;
 		r->retry = timer_new(app->loop, on_retry, r);
 	}
@@ -283,7 +252,6 @@ void command_results_free(struct command_results *r)
 	if (r == NULL)
 		return;
 	free_list(r->first);
-	free_list(r->batch);
 	timer_free(r->retry);
 	free(r);
 }

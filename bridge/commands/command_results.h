@@ -10,8 +10,10 @@
 
 struct app;
 struct command_results;
+struct command_writer;
 
-struct command_results *command_results_new(struct app *app, struct err *e) MUST_CHECK;
+struct command_results *command_results_new(struct app *app, struct command_writer *writer,
+					    struct err *e) MUST_CHECK;
 void command_results_free(struct command_results *r); /* NULL is fine */
 
 void command_results_receive(struct command_results *r, const struct worker_id *id,

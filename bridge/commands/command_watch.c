@@ -60,6 +60,11 @@ struct command_watch *command_watch_add(struct command_watches *w, const struct 
 	return watch;
 }
 
+bool command_watch_is_on(const struct command_watches *w, const struct command_id *id)
+{
+	return htab_find(&w->by_command, htab_hash_str(id->text), is_command, id->text) != NULL;
+}
+
 void command_watch_end(struct command_watches *w, struct command_watch *watch)
 {
 	take_out(w, watch);

@@ -19,6 +19,9 @@ typedef void (*command_done_f)(void *arg, const struct command_standing *standin
 struct command_watch *command_watch_add(struct command_watches *w, const struct command_id *id,
 					int64_t timeout_ms, command_done_f done, void *arg);
 
+/* Does anybody wait for the command's end? */
+bool command_watch_is_on(const struct command_watches *w, const struct command_id *id);
+
 /* Ends it without calling `done`. */
 void command_watch_end(struct command_watches *w, struct command_watch *watch);
 

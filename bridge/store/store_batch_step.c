@@ -6,6 +6,7 @@
 #include "protocol/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OWNED_S                                                                                \
@@ -146,6 +147,23 @@ static enum err_code advance(struct db *db, const struct step *s, int64_t next, 
 	return stmt_end(q, e);
 }
 
+static enum err_code add_made(struct db *db, const struct outgoing *made, int64_t len,
+			      struct err *e)
+{
+	const struct command_row **rows =
+		calloc((size_t)len + 1, sizeof(const struct command_row *));
+	enum err_code code;
+	size_t n = 0;
+
+	if (rows == NULL)
+		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
+	for (; made != NULL; made = made->next)
+		rows[n++] = &made->row;
+	code = store_command_add_all(db, rows, n, e);
+	free(rows);
+	return code;
+}
+
 static enum err_code issue(struct db *db, const struct step *s, const struct batch *b,
 			   struct err *e)
 {
@@ -157,7 +175,7 @@ static enum err_code issue(struct db *db, const struct step *s, const struct bat
 	if (pace.n == 0)
 		return ERR_OK;
 	if (read_workers(db, s, b, pace.n, &len, e) != ERR_OK ||
-	    store_command_add_all(db, s->out->made, e) != ERR_OK)
+	    add_made(db, s->out->made, len, e) != ERR_OK)
 		return e->code;
 	s->out->issued_all = b->progress.next + len >= b->progress.total;
 	return advance(db, s, b->progress.next + len, pace.next_us, e);

@@ -38,20 +38,15 @@ static const char sql_undelivered[] =
 	"UPDATE commands SET state = 'failed', failed_at = ?, error = ?"
 	" WHERE id = ? AND worker_id = ? AND state = 'queued'";
 
-/* An outcome proves more than a clock: a command that was accepted in time may still have one
- * after it has expired. */
-#define MAY_END                                                                                \
-	"(state IN ('queued', 'sent', 'accepted') OR"                                          \
-	" (state = 'expired' AND accepted_at IS NOT NULL))"
 static const char sql_accepted[] =
 	"UPDATE commands SET state = 'accepted', accepted_at = ?, kept_for = NULL"
 	" WHERE id = ? AND worker_id = ? AND state IN ('queued', 'sent')";
 static const char sql_done[] =
 	"UPDATE commands SET state = 'done', done_at = ?, result = ?, error = ?,"
-	" kept_for = NULL WHERE id = ? AND worker_id = ? AND " MAY_END;
+	" kept_for = NULL WHERE id = ? AND worker_id = ? AND " COMMAND_MAY_END;
 static const char sql_failed[] =
 	"UPDATE commands SET state = 'failed', failed_at = ?, result = ?, error = ?,"
-	" kept_for = NULL WHERE id = ? AND worker_id = ? AND " MAY_END;
+	" kept_for = NULL WHERE id = ? AND worker_id = ? AND " COMMAND_MAY_END;
 static const char sql_cancel[] =
 	"UPDATE commands SET state = 'cancelled', cancelled_at = ?, kept_for = NULL"
 	" WHERE id = ? AND worker_id = ? AND state IN ('queued', 'sent')";
@@ -363,6 +358,15 @@ enum err_code store_command_cancel(struct db *db, const struct command_row *row,
 	return ERR_OK;
 }
 
+const char *command_event(enum command_state state)
+{
+	static const char *const events[] = {[COMMAND_ACCEPTED] = "command_accepted",
+					     [COMMAND_DONE] = "command_done",
+					     [COMMAND_FAILED] = "command_failed"};
+
+	return events[state];
+}
+
 static enum err_code apply_result(struct db *db, const struct command_result *r, bool *changed,
 				  struct err *e)
 {
@@ -384,14 +388,11 @@ static enum err_code apply_result(struct db *db, const struct command_result *r,
 enum err_code store_command_result(struct db *db, const struct command_result *r,
 				   struct command_standing *out, struct err *e)
 {
-	static const char *const events[] = {[COMMAND_ACCEPTED] = "command_accepted",
-					     [COMMAND_DONE] = "command_done",
-					     [COMMAND_FAILED] = "command_failed"};
-
 	if (apply_result(db, r, &out->changed, e) != ERR_OK)
 		return e->code;
-	if (out->changed && store_command_audit(db, &r->worker, &r->command, events[r->status],
-						NULL, NULL, e) != ERR_OK)
+	if (out->changed &&
+	    store_command_audit(db, &r->worker, &r->command, command_event(r->status), NULL,
+				NULL, e) != ERR_OK)
 		return e->code;
 	return store_command_standing(db, &r->command, &r->worker, out, e);
 }

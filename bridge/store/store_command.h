@@ -86,6 +86,15 @@ enum err_code store_command_standing(struct db *db, const struct command_id *id,
 				     const struct worker_id *worker,
 				     struct command_standing *out, struct err *e) MUST_CHECK;
 
+/* What the audit trail calls a worker's report; of ACCEPTED, DONE and FAILED. */
+const char *command_event(enum command_state state);
+
+/* Which commands may come to an end. An outcome proves more than a clock: a command that was
+ * accepted in time may still have one after it has expired. */
+#define COMMAND_MAY_END                                                                        \
+	"(state IN ('queued', 'sent', 'accepted') OR"                                          \
+	" (state = 'expired' AND accepted_at IS NOT NULL))"
+
 /* A row of the audit trail; `asked` NULL: nobody did. */
 enum err_code store_command_audit(struct db *db, const struct worker_id *worker,
 				  const struct command_id *id, const char *event,

@@ -52,84 +52,93 @@ static void add_desire(struct bulk *b, const struct command_row *row)
 	add_text(b, row->worker.text);
 }
 
-static enum err_code run(struct db *db, const char *sql, const enum bulk_type *types,
-			 unsigned columns, const struct outgoing *list, size_t len,
-			 void (*add)(struct bulk *b, const struct command_row *row),
-			 struct err *e)
+static enum err_code run(struct db *db, const char *sql, struct bulk *b, struct err *e)
 {
-	struct bulk *b = bulk_new(types, columns, (unsigned)len);
 	struct stmt *q;
 
 	if (b == NULL)
 		return err_set(e, ERR_OUT_OF_MEMORY, NULL);
-	for (size_t i = 0; i < len; i++, list = list->next)
-		add(b, &list->row);
 	q = stmt_begin(db, sql);
 	stmt_bulk(q, b);
 	bulk_free(b);
 	return stmt_end(q, e);
 }
 
-/* What a batch's commands are named by needs no escaping. */
-static enum err_code audit(struct db *db, const struct outgoing *list, size_t len,
+static enum err_code insert(struct db *db, const struct command_row *const rows[], size_t len,
+			    struct err *e)
+{
+	struct bulk *b = bulk_new(add_types, ARRAY_LEN(add_types), (unsigned)len);
+
+	for (size_t i = 0; b != NULL && i < len; i++)
+		add_command(b, rows[i]);
+	return run(db, sql_add, b, e);
+}
+
+static enum err_code desire(struct db *db, const struct command_row *const rows[], size_t len,
+			    struct err *e)
+{
+	struct bulk *b = bulk_new(desire_types, ARRAY_LEN(desire_types), (unsigned)len);
+
+	for (size_t i = 0; b != NULL && i < len; i++)
+		if (rows[i]->desired != NULL)
+			add_desire(b, rows[i]);
+	return run(db, sql_desire, b, e);
+}
+
+/* What commands are named by needs no escaping. */
+static enum err_code audit(struct db *db, const struct command_row *const rows[], size_t len,
 			   struct err *e)
 {
 	static const char form[] = "{\"command_id\":\"%s\",\"type\":\"%s\"}";
 	const struct audit_row *pointers[ROWS_MAX];
-	struct audit_row rows[ROWS_MAX];
+	struct audit_row audits[ROWS_MAX];
 	char details[ROWS_MAX][DETAIL_BYTES];
 
-	for (size_t i = 0; i < len; i++, list = list->next) {
-		const struct command_row *row = &list->row;
+	for (size_t i = 0; i < len; i++) {
+		const struct command_row *row = rows[i];
 
 		snprintf(details[i], DETAIL_BYTES, form, row->id.text, row->type);
-		rows[i] = (struct audit_row){.worker_id = row->worker.text,
-					     .event = "command",
-					     .actor = row->actor,
-					     .address = row->address,
-					     .request_id = row->request_id,
-					     .detail = details[i],
-					     .at_ms = row->created_ms,
-					     .count = 1};
-		pointers[i] = &rows[i];
+		audits[i] = (struct audit_row){.worker_id = row->worker.text,
+					       .event = "command",
+					       .actor = row->actor,
+					       .address = row->address,
+					       .request_id = row->request_id,
+					       .detail = details[i],
+					       .at_ms = row->created_ms,
+					       .count = 1};
+		pointers[i] = &audits[i];
 	}
 	return store_audit_add_all(db, pointers, len, e);
 }
 
-static enum err_code add_some(struct db *db, const struct outgoing *list, size_t len,
+static enum err_code add_some(struct db *db, const struct command_row *const rows[], size_t len,
 			      struct err *e)
 {
-	if (run(db, sql_add, add_types, ARRAY_LEN(add_types), list, len, add_command, e) !=
-		    ERR_OK ||
-	    (list->row.desired != NULL &&
-	     run(db, sql_desire, desire_types, ARRAY_LEN(desire_types), list, len, add_desire,
-		 e) != ERR_OK))
+	if (insert(db, rows, len, e) != ERR_OK || desire(db, rows, len, e) != ERR_OK)
 		return e->code;
-	return audit(db, list, len, e);
+	return audit(db, rows, len, e);
 }
 
 /* How many of them fit into one message. */
-static size_t fit(const struct outgoing *list)
+static size_t fit(const struct command_row *const rows[], size_t len)
 {
-	size_t bytes = 0, len = 0;
+	size_t bytes = 0, n = 0;
 
-	for (; list != NULL && len < ROWS_MAX; list = list->next, len++) {
-		bytes += strlen(list->row.payload) + ROW_BYTES;
-		if (len > 0 && bytes > PACKET_BYTES)
+	for (; n < len && n < ROWS_MAX; n++) {
+		bytes += strlen(rows[n]->payload) + ROW_BYTES;
+		if (n > 0 && bytes > PACKET_BYTES)
 			break;
 	}
-	return len;
+	return n;
 }
 
-enum err_code store_command_add_all(struct db *db, const struct outgoing *list, struct err *e)
+enum err_code store_command_add_all(struct db *db, const struct command_row *const rows[],
+				    size_t len, struct err *e)
 {
-	while (list != NULL) {
-		const size_t len = fit(list);
-
-		if (add_some(db, list, len, e) != ERR_OK)
+	for (size_t done = 0, n; done < len; done += n) {
+		n = fit(rows + done, len - done);
+		if (add_some(db, rows + done, n, e) != ERR_OK)
 			return e->code;
-		for (size_t i = 0; i < len; i++)
-			list = list->next;
 	}
 	return ERR_OK;
 }

@@ -111,7 +111,7 @@ layers bridge 'app|http|http_stream|router|routes' \
 	'rest_[a-z]*|health|exposition' \
 	'inbox|scheduler|jobs|job_[a-z]*' \
 	'event|event_listener' \
-	'auth|signin|user|key|key_use|identity|worker[a-z_]*|command|command_results|command_watch|command_expiry|command_kept|command_body|command_send|command_dispatch|command_news|command_batch|metric|metric_writer|metric_ack|metric_link|metric_socket|metric_keys|metric_follow|audit|refusals|presence_log|engine_state|engine_desired|engine_reconcile|mirror|mirror_list|catchup|follow|directory|directory_sync|directory_tombstones|renewal[a-z_]*|token_change|mirror_table|plugin_stats|command_figures' \
+	'auth|signin|user|key|key_use|identity|worker[a-z_]*|command|command_results|command_watch|command_expiry|command_kept|command_writer|command_body|command_send|command_dispatch|command_news|command_batch|metric|metric_writer|metric_ack|metric_link|metric_socket|metric_keys|metric_follow|audit|refusals|presence_log|engine_state|engine_desired|engine_reconcile|mirror|mirror_list|catchup|follow|directory|directory_sync|directory_tombstones|renewal[a-z_]*|token_change|mirror_table|plugin_stats|command_figures' \
 	'control' \
 	'broker' \
 	'store_[a-z_]*|command_outgoing|token_life|roster|roster_sync|migrate|directory_entry' \

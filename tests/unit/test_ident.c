@@ -120,6 +120,7 @@ static void a_commands_time_is_a_ulids(void **state)
 	(void)state;
 	command_id_generate(1469918176385, &id); /* the example of the ULID specification */
 	assert_memory_equal(id.text, "cmd_01ARYZ6S41", 14);
+	assert_int_equal(command_id_ms(&id), 1469918176385);
 }
 
 static void a_floor_parts_the_ids_made_before_from_those_made_since(void **state)
