@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A column is an array of values, as the connector wants it: texts and times by pointer,
  * numbers one behind the other. */
@@ -115,6 +116,11 @@ void bulk_text(struct bulk *b, const char *value, size_t len)
 		return;
 	c->values.text[row] = value != NULL ? value : "";
 	c->lengths[row] = value != NULL ? len : 0;
+}
+
+void bulk_str(struct bulk *b, const char *value)
+{
+	bulk_text(b, value, value != NULL ? strlen(value) : 0);
 }
 
 void bulk_i64(struct bulk *b, int64_t value)

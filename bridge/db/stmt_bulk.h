@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: EPL-2.0 OR BSD-3-Clause
-/* stmt_bulk.h - one INSERT for many rows, sent as arrays: one round trip and one parse however
- * many rows there are (MariaDB's bulk protocol).
+/* stmt_bulk.h - one INSERT or UPDATE for many rows, sent as arrays: one round
+ * trip and one parse however many rows there are (MariaDB's bulk protocol).
  *
  *	bulk_reset(rows);
  *	for each row: bulk_text(rows, …); bulk_i64(rows, …); …	a value for each parameter
@@ -29,6 +29,7 @@ unsigned bulk_rows(const struct bulk *b); /* complete ones */
 /* The next value of the row, in the order of the parameters; after the last one the next row
  * begins. What is beyond rows_max is left out: ask bulk_rows() first. */
 void bulk_text(struct bulk *b, const char *value, size_t len); /* value NULL: SQL NULL */
+void bulk_str(struct bulk *b, const char *value);              /* the same, NUL-terminated */
 void bulk_i64(struct bulk *b, int64_t value);
 void bulk_f64(struct bulk *b, double value);     /* NaN: SQL NULL */
 void bulk_time(struct bulk *b, int64_t unix_ms); /* to DATETIME(3) UTC */

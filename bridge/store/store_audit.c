@@ -6,7 +6,6 @@
 #include "protocol/clock.h"
 #include "protocol/util.h"
 
-#include <string.h>
 
 #define FOREVER_MS INT64_C(253402300799000) /* the end of year 9999 */
 
@@ -52,23 +51,18 @@ enum err_code store_audit_add(struct db *db, const struct audit_row *row, struct
 	return stmt_end(q, e);
 }
 
-static void add_text(struct bulk *b, const char *text)
-{
-	bulk_text(b, text, text != NULL ? strlen(text) : 0);
-}
-
 static void add_row(struct bulk *b, const struct audit_row *row)
 {
-	add_text(b, row->worker_id);
+	bulk_str(b, row->worker_id);
 	bulk_time(b, row->at_ms);
-	add_text(b, row->event);
-	add_text(b, row->code);
-	add_text(b, row->actor);
-	add_text(b, row->address);
-	add_text(b, row->request_id);
-	add_text(b, row->detail);
+	bulk_str(b, row->event);
+	bulk_str(b, row->code);
+	bulk_str(b, row->actor);
+	bulk_str(b, row->address);
+	bulk_str(b, row->request_id);
+	bulk_str(b, row->detail);
 	bulk_i64(b, row->count);
-	add_text(b, row->seen);
+	bulk_str(b, row->seen);
 }
 
 enum err_code store_audit_add_all(struct db *db, const struct audit_row *const rows[],

@@ -25,31 +25,26 @@ static const char sql_desire[] =
 	" desired_command = ?, reconciled_at = NULL, reconcile_command = NULL WHERE id = ?";
 static const enum bulk_type desire_types[] = {BULK_TEXT, BULK_TEXT, BULK_TEXT};
 
-static void add_text(struct bulk *b, const char *text)
-{
-	bulk_text(b, text, text != NULL ? strlen(text) : 0);
-}
-
 static void add_command(struct bulk *b, const struct command_row *row)
 {
-	add_text(b, row->id.text);
-	add_text(b, row->worker.text);
-	add_text(b, row->type);
-	add_text(b, row->payload);
-	add_text(b, row->target);
-	add_text(b, row->actor);
+	bulk_str(b, row->id.text);
+	bulk_str(b, row->worker.text);
+	bulk_str(b, row->type);
+	bulk_str(b, row->payload);
+	bulk_str(b, row->target);
+	bulk_str(b, row->actor);
 	bulk_time(b, row->created_ms);
 	bulk_time(b, row->expires_ms);
 	bulk_i64(b, row->queue);
-	add_text(b, row->queue ? row->worker.text : NULL);
-	add_text(b, row->batch);
+	bulk_str(b, row->queue ? row->worker.text : NULL);
+	bulk_str(b, row->batch);
 }
 
 static void add_desire(struct bulk *b, const struct command_row *row)
 {
-	add_text(b, row->desired);
-	add_text(b, row->id.text);
-	add_text(b, row->worker.text);
+	bulk_str(b, row->desired);
+	bulk_str(b, row->id.text);
+	bulk_str(b, row->worker.text);
 }
 
 static enum err_code run(struct db *db, const char *sql, struct bulk *b, struct err *e)

@@ -133,11 +133,6 @@ static bool sort(struct group *g, struct command_write *list)
 
 /* ---- in one transaction ------------------------------------------------------------------ */
 
-static void add_text(struct bulk *b, const char *text)
-{
-	bulk_text(b, text, text != NULL ? strlen(text) : 0);
-}
-
 static void add_time_if(struct bulk *b, bool given, int64_t unix_ms)
 {
 	if (given)
@@ -158,30 +153,30 @@ static void add_sent_if(struct bulk *b, const struct command_write *sent, int64_
 static void bind_sent(struct bulk *b, const struct proof *p, int64_t now_ms)
 {
 	add_sent_if(b, p->write, now_ms);
-	add_text(b, p->write->row->id.text);
-	add_text(b, p->write->row->worker.text);
+	bulk_str(b, p->write->row->id.text);
+	bulk_str(b, p->write->row->worker.text);
 }
 
 static void bind_accepted(struct bulk *b, const struct proof *p, int64_t now_ms)
 {
 	bulk_time(b, now_ms);
 	add_sent_if(b, p->sent, now_ms);
-	add_text(b, p->write->result->command.text);
-	add_text(b, p->write->result->worker.text);
+	bulk_str(b, p->write->result->command.text);
+	bulk_str(b, p->write->result->worker.text);
 }
 
 static void bind_ended(struct bulk *b, const struct proof *p, int64_t now_ms)
 {
 	const struct command_result *r = p->write->result;
 
-	add_text(b, command_state_name(r->status));
+	bulk_str(b, command_state_name(r->status));
 	add_time_if(b, r->status == COMMAND_DONE, now_ms);
 	add_time_if(b, r->status == COMMAND_FAILED, now_ms);
-	add_text(b, r->result);
-	add_text(b, r->error);
+	bulk_str(b, r->result);
+	bulk_str(b, r->error);
 	add_sent_if(b, p->sent, now_ms);
-	add_text(b, r->command.text);
-	add_text(b, r->worker.text);
+	bulk_str(b, r->command.text);
+	bulk_str(b, r->worker.text);
 }
 
 /* A kind of proof, and how it gets into its rows. */

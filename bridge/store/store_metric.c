@@ -100,19 +100,14 @@ void metric_store_free(struct metric_store *s)
 
 /* ---- rows -------------------------------------------------------------------------------- */
 
-static void add_text(struct bulk *b, const char *text)
-{
-	bulk_text(b, text, text != NULL ? strlen(text) : 0);
-}
-
 static void add_status(struct bulk *b, const struct metric_report *r)
 {
-	add_text(b, r != NULL && r->engine_status[0] != '\0' ? r->engine_status : NULL);
+	bulk_str(b, r != NULL && r->engine_status[0] != '\0' ? r->engine_status : NULL);
 }
 
 static void add_row(struct bulk *b, const struct metric_report *r)
 {
-	add_text(b, r->worker.text);
+	bulk_str(b, r->worker.text);
 	bulk_time(b, r->at_ms);
 	bulk_i64(b, r->ref);
 	bulk_time(b, r->received_ms);
@@ -129,7 +124,7 @@ static void add_latest(struct metric_store *s, const struct metric_report *r,
 {
 	struct bulk *b = s->latest;
 
-	add_text(b, r->worker.text);
+	bulk_str(b, r->worker.text);
 	bulk_time(b, r->at_ms);
 	if (r->seq >= 0)
 		bulk_i64(b, r->seq);
