@@ -6,7 +6,6 @@
 #include "protocol/clock.h"
 #include "protocol/util.h"
 
-
 #define FOREVER_MS INT64_C(253402300799000) /* the end of year 9999 */
 
 static const char sql_add[] =
