@@ -57,30 +57,59 @@ static enum err_code replay_one(void *arg, const struct journal_record *r, struc
 	return ERR_OK;
 }
 
-static enum err_code recover(struct store *s, struct err *e)
+/* In one transaction, which waits for the disk once: nobody can connect before that. One that
+ * LMDB has no room for may have it in parts. */
+static enum err_code commit_recovered(struct store *s, struct err *e)
 {
-	bool damaged = false, synced;
+	bool synced;
+
+	if (lmdb_commit(s->lmdb, &s->fresh, s->lsn, false, e) != ERR_STORAGE_FULL)
+		return e->code;
+	*e = (struct err){0};
+	synced = journal_sync(&s->journal, 0) && journal_sync(&s->journal, 1);
+	return lmdb_commit(s->lmdb, &s->fresh, s->lsn, synced, e);
+}
+
+static enum err_code recover(struct store *s, size_t *records, struct err *e)
+{
+	bool damaged = false;
 
 	s->lsn = s->durable = lmdb_lsn(s->lmdb);
+	lmdb_end_read(s->lmdb);
 	s->recovering = true;
 	if (journal_replay(&s->journal, replay_one, s, &damaged, e) != ERR_OK)
 		return e->code;
 	s->recovering = false;
 	s->may_lack |= damaged;
-	if (s->fresh.by_key.len > 0)
-		log_info("store", "%zu records recovered from the journal",
-			 s->fresh.by_key.len);
+	*records = s->fresh.by_key.len;
+	if (*records > 0)
+		log_info("store", "%zu records recovered from the journal", *records);
 	/* Straight into LMDB; both files are emptied only after that. */
-	synced = journal_sync(&s->journal, 0) && journal_sync(&s->journal, 1);
-	if (lmdb_commit(s->lmdb, &s->fresh, s->lsn, synced, e) != ERR_OK)
+	if (commit_recovered(s, e) != ERR_OK)
 		return e->code;
-	lmdb_end_read(s->lmdb);
 	s->durable = s->lsn;
 	store_unqueue_all(s);
 	pending_fini(&s->fresh);
 	journal_clear(&s->journal, 0);
 	journal_clear(&s->journal, 1);
 	return ERR_OK;
+}
+
+/* Opens LMDB, with what the journal holds in it. */
+static enum err_code open_recovered(struct store *s, const char *path, size_t map_bytes,
+				    struct err *e)
+{
+	size_t recovered = 0;
+
+	s->lmdb = lmdb_open(path, map_bytes, e);
+	if (s->lmdb == NULL || recover(s, &recovered, e) != ERR_OK)
+		return e->code;
+	if (recovered <= LMDB_PART_RECORDS)
+		return ERR_OK;
+	/* It would keep the memory of all the pages that this changed. */
+	lmdb_close(s->lmdb);
+	s->lmdb = lmdb_open(path, map_bytes, e);
+	return e->code;
 }
 
 struct store *store_open(const char *path, int64_t max_mib, int64_t flush_interval_ms,
@@ -100,8 +129,8 @@ struct store *store_open(const char *path, int64_t max_mib, int64_t flush_interv
 	buf_init(&s->turn, JOURNAL_TURN_MAX);
 	if (lock_dir(s, path, e) != ERR_OK ||
 	    mark_open(&s->mark, path, &s->may_lack, e) != ERR_OK ||
-	    (s->lmdb = lmdb_open(path, (size_t)max_mib << 20, e)) == NULL ||
-	    journal_open(&s->journal, path, e) != ERR_OK || recover(s, e) != ERR_OK ||
+	    journal_open(&s->journal, path, e) != ERR_OK ||
+	    open_recovered(s, path, (size_t)max_mib << 20, e) != ERR_OK ||
 	    (s->thread = store_thread_new(s->lmdb, &s->journal, path, wake, e)) == NULL) {
 		store_close(s);
 		return NULL;

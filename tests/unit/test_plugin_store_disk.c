@@ -156,6 +156,44 @@ static void crash_amid_the_parts_of_a_commit_loses_nothing(void **state)
 	}
 }
 
+static void put_all(const char *value)
+{
+	char key[16];
+
+	for (int i = 0; i < 450; i++) {
+		snprintf(key, sizeof(key), "%04d", i);
+		put(key, value);
+	}
+}
+
+/* Each of its pages would have to be there twice. */
+static void what_has_no_room_in_one_transaction_is_recovered_in_parts(void **state)
+{
+	char value[1000], copy[64];
+	struct err e = {0};
+
+	(void)state;
+	store_close(store);
+	store = store_open(dir, 1, NEVER_MS, no_wake, &e);
+	assert_non_null(store);
+	memset(value, 'a', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	put_all(value);
+	sync_store();
+	memset(value, 'b', sizeof(value) - 1);
+	put_all(value);
+	store_flush(store, STORE_CALM);
+	copy_dir(dir, copy);
+	store_close(store);
+	remove_dir(dir);
+	memcpy(dir, copy, sizeof(copy));
+	store = store_open(dir, 1, NEVER_MS, no_wake, &e);
+	if (store == NULL)
+		fail_msg("%s", e.msg);
+	assert_holds("0000", value);
+	assert_holds("0449", value);
+}
+
 /* ---- what may be missing ---- */
 
 static void begin_store(void)
@@ -246,6 +284,7 @@ int main(void)
 		TEST(journal_that_refused_is_tried_again_though_nothing_is_put),
 		TEST(storage_at_its_ceiling_says_so_and_goes_on_when_it_is_raised),
 		TEST(crash_amid_the_parts_of_a_commit_loses_nothing),
+		TEST(what_has_no_room_in_one_transaction_is_recovered_in_parts),
 		TEST(crash_alone_lets_nothing_be_missing),
 		TEST(crash_on_a_full_disk_may_have_lost_something),
 		TEST(full_disk_that_is_over_lets_nothing_be_missing),
