@@ -17,9 +17,11 @@
 #define BATCH_MAX 500
 #define RETRY_MS 500
 #define SUMS_EVERY_MS 60000
-/* A storm's rows go together: a transaction costs as much as a dozen rows. */
+/* A storm's rows go together and behind it: to write them takes processors from the workers that
+ * come back. It is over when none was added for GATHER_MS. */
 #define STORM_ROWS 20 /* in a batch */
-#define GATHER_MS 250
+#define GATHER_MS 500
+#define GATHER_MAX_MS 2000
 #define TEXTS 8
 
 struct queued {
@@ -33,8 +35,9 @@ struct audit {
 	struct queued *first, **last; /* waiting */
 	size_t seen, others;          /* of them, by kind */
 	struct queued *batch;         /* with the database thread */
-	bool storm, gathering;        /* the last batch was one of many; the timer runs */
+	bool storm, gathering;        /* the last batch was one of many rows; the timer runs */
 	int64_t submitted_us;         /* when that was */
+	int64_t put_us;               /* when the last row was added */
 	struct timer *retry, *sums;   /* retry: also when a storm's rows are gathered */
 	struct audit_limit limit;
 };
@@ -142,8 +145,11 @@ static void on_written(void *arg, struct err *e)
 /* Rows about what somebody did are waited for, and never wait themselves. */
 static bool may_gather(const struct audit *a)
 {
+	const int64_t now_us = clock_mono_us();
+
 	return a->storm && a->others == 0 && a->seen < QUEUE_SEEN_MAX / 2 &&
-	       clock_mono_us() - a->submitted_us < GATHER_MS * 1000;
+	       now_us - a->put_us < GATHER_MS * 1000 &&
+	       now_us - a->submitted_us < GATHER_MAX_MS * 1000;
 }
 
 static void submit(struct audit *a)
@@ -163,7 +169,8 @@ static void submit(struct audit *a)
 		--*count_of(a, *end);
 		end = &(*end)->next;
 	}
-	a->storm = n >= STORM_ROWS;
+	/* While more wait, batches follow one another. */
+	a->storm = n >= STORM_ROWS && *end == NULL;
 	a->submitted_us = clock_mono_us();
 	a->batch = a->first;
 	a->first = *end;
@@ -240,6 +247,7 @@ void audit_put(struct audit *a, const struct audit_row *row)
 	*a->last = q;
 	a->last = &q->next;
 	++*count_of(a, q);
+	a->put_us = clock_mono_us();
 	submit(a);
 }
 
