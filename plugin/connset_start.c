@@ -54,9 +54,9 @@ static enum err_code restart_one(struct connset *set, const struct object *objec
 	return ERR_OK;
 }
 
-/* The page's changes are in the journal afterwards, so a second crash finds them done. LMDB takes
- * them later: workers are about to come back and change the same records, and waiting for a disk
- * at every page would keep them out. */
+/* The page's changes are in the journal afterwards, so a second crash finds them done. LMDB
+ * takes them later: workers are about to come back and change the same records, and waiting for
+ * a disk at every page would keep them out. */
 static enum err_code keep_page(struct store *store, struct err *e)
 {
 	struct store_status status;

@@ -17,8 +17,8 @@
 #define BATCH_MAX 500
 #define RETRY_MS 500
 #define SUMS_EVERY_MS 60000
-/* A storm's rows go together and behind it: to write them takes processors from the workers that
- * come back. It is over when none was added for GATHER_MS. */
+/* A storm's rows go together and behind it: to write them takes processors from the workers
+ * that come back. It is over when none was added for GATHER_MS. */
 #define STORM_ROWS 20 /* in a batch */
 #define GATHER_MS 500
 #define GATHER_MAX_MS 2000
